@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 
@@ -24,7 +24,7 @@ from accounts.grants import (
     can_grant,
     has_all_permissions_of,
 )
-from accounts.models import ApiClient, ApiKey, Scope
+from accounts.models import ApiClient, ApiKey, Scope, User
 from accounts.queries import live_keys
 from core.actors import SERVICE_ACCOUNT_MARK, SYSTEM, Actor
 from core.cleanup import delete_in_batches
@@ -60,13 +60,11 @@ def register_client(*, name: str, scope: Scope, role: Group, by: User, at: datet
         raise RoleExceedsOwnPermissions
     if ApiClient.objects.filter(name__iexact=name).exists():
         raise ClientNameTaken
-    actor = str(Actor.staff(by.pk))
+    actor = str(Actor.staff(by.public_id))
     try:
         with transaction.atomic():
             account = User.objects.create_user(f"{SERVICE_ACCOUNT_MARK}{name}")
-            client = ApiClient.objects.create(
-                name=name, scope=scope, account=account, created_at=at, created_by=actor, updated_at=at
-            )
+            client = ApiClient.objects.create(name=name, scope=scope, account=account, created_at=at, created_by=actor)
     except IntegrityError as problem:
         raise ClientNameTaken from problem
     account.groups.add(role)
@@ -77,8 +75,8 @@ def register_client(*, name: str, scope: Scope, role: Group, by: User, at: datet
 def disable_client(*, client_id: int, by: User, at: datetime) -> ApiClient:
     """Reject all calls of a client. Its unrevoked keys work again when it is turned on."""
     client = ApiClient.objects.select_for_update().get(pk=client_id)
-    client.is_enabled, client.updated_at = False, at
-    client.save(update_fields=["is_enabled", "updated_at"])
+    client.is_enabled = False
+    client.save(update_fields=["is_enabled"])
     logger.warning("User %s turned off API client %s.", by.pk, client.pk)
     return client
 
@@ -87,8 +85,8 @@ def disable_client(*, client_id: int, by: User, at: datetime) -> ApiClient:
 def enable_client(*, client_id: int, by: User, at: datetime) -> ApiClient:
     """:raises ClientExceedsOwnPermissions: the client has permissions that `by` does not have"""
     client = _client_for_change(client_id, by)
-    client.is_enabled, client.updated_at = True, at
-    client.save(update_fields=["is_enabled", "updated_at"])
+    client.is_enabled = True
+    client.save(update_fields=["is_enabled"])
     logger.warning("User %s turned on API client %s.", by.pk, client.pk)
     return client
 
@@ -107,7 +105,7 @@ def create_client_key(*, client_id: int, label: str, lifetime: timedelta, by: Us
         raise ClientTurnedOff
     if live_keys(at).filter(client=client).count() >= MAX_LIVE_KEYS:
         raise TooManyKeys
-    made = _make_key(client=client, label=label, by=Actor.staff(by.pk), at=at, expires_at=at + lifetime)
+    made = _make_key(client=client, label=label, by=Actor.staff(by.public_id), at=at, expires_at=at + lifetime)
     logger.warning("User %s created key %s for API client %s.", by.pk, made.key.pk, client.pk)
     return made
 
@@ -116,7 +114,7 @@ def create_client_key(*, client_id: int, label: str, lifetime: timedelta, by: Us
 def create_personal_key(*, person: User, at: datetime) -> NewKey:
     """Create a short-lived key for a person who just signed in. Above the limit, the oldest ones are revoked."""
     User.objects.select_for_update().get(pk=person.pk)
-    by = Actor.staff(person.pk)
+    by = Actor.staff(person.public_id)
     kept = live_keys(at).filter(person=person).order_by("-expires_at", "-pk")
     for extra in kept[MAX_PERSONAL_KEYS - 1 :]:
         _revoke(extra, by=by, at=at)

@@ -9,10 +9,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from accounts import second_factor
 
 if TYPE_CHECKING:  # the settings refer to this module, and these modules read the settings
-    from django.contrib.auth.models import User
     from rest_framework.request import Request
 
-    from accounts.models import ApiKey
+    from accounts.models import ApiKey, User
 
 SCHEMES = frozenset({"token", "bearer"})
 MAX_HEADER_LENGTH = 200

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission, User
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission
 from django.db.models import Q, QuerySet
 
+from accounts.models import User
 from core.errors import Conflict, Forbidden, InvalidInput
 
-VIEW_ACCOUNTS = "auth.view_user"
-ADD_ACCOUNTS = "auth.add_user"
-CHANGE_ACCOUNTS = "auth.change_user"
+VIEW_ACCOUNTS = "accounts.view_user"
+ADD_ACCOUNTS = "accounts.add_user"
+CHANGE_ACCOUNTS = "accounts.change_user"
 """People who manage users also manage API clients and keys."""
 
 MAX_LIVE_KEYS = 2

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from accounts.models import User
 
 
 class PersonalKeyRevoker:

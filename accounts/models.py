@@ -1,18 +1,23 @@
-"""API clients, and the API keys of clients and people."""
+"""Accounts, API clients, and the API keys of clients and people."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
 from core.actors import ActorField
+from core.people import Person
+from core.public_records import MirroredRecord, PublicRecord
 
 EXPIRY_WARNING = timedelta(days=30)
 UNUSED_AFTER = timedelta(days=90)
+
+
+class User(Person):
+    """A person who signs in, or the account of an API client."""
 
 
 class Scope(models.TextChoices):
@@ -20,7 +25,7 @@ class Scope(models.TextChoices):
     READ_AND_WRITE = "READ_AND_WRITE", "Read and write"
 
 
-class ApiClient(models.Model):
+class ApiClient(MirroredRecord):
     """
     Another of the company's systems, such as its CRM. It belongs to no person.
 
@@ -34,7 +39,6 @@ class ApiClient(models.Model):
     account = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="api_client")
     created_at = models.DateTimeField()
     created_by = ActorField()
-    updated_at = models.DateTimeField()
 
     class Meta:
         ordering = ("name",)
@@ -50,7 +54,7 @@ class ApiClient(models.Model):
         return ", ".join(group.name for group in self.account.groups.all())
 
 
-class ApiKey(models.Model):
+class ApiKey(PublicRecord):
     """
     The key of an API client, or for some hours of a person. Only its hash is stored.
 

@@ -3,11 +3,11 @@
 from http import HTTPStatus
 
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
 from accounts import known_browsers, sessions, sign_in_limits
+from accounts.models import User
 from accounts.wait_page import wait_response
 from core.rate_limits import RateLimitReached, RateLimitStoreDown
 

@@ -18,10 +18,10 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, validate_totp_code
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import IntegrityError, transaction
 
+from accounts.models import User
 from core import encryption, rate_limits
 
 ENCRYPTION_CONTEXT = "mfa.Authenticator.data"

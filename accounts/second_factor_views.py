@@ -6,7 +6,6 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import second_factor
 from accounts.actions import revoke_personal_keys
+from accounts.models import User
 from accounts.second_factor import NoSecondFactor, SecondFactorAlreadySetUp, Surface, WrongCode
 from accounts.wait_page import wait_response
 from core.actors import Actor
@@ -125,7 +125,7 @@ def change(request: HttpRequest, user: User, surface: Surface) -> HttpResponse:
         return _manage(request, user, surface, error=WRONG_CODE)
     if request.POST.get("action") == "phone":
         second_factor.remove(user)
-        revoke_personal_keys(user, by=Actor.staff(user.pk), at=timezone.now())
+        revoke_personal_keys(user, by=Actor.staff(user.public_id), at=timezone.now())
         logger.warning("User %s removed their second step to set up a new one.", user.pk)
         return _redirect(surface, "set_up")
     second_factor.renew_recovery_codes(user)

@@ -8,10 +8,11 @@ import time
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
-from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+
+from accounts.models import User
 
 SIGNED_IN_KEY = "signed_in_at"
 SEEN_KEY = "seen_at"

@@ -40,7 +40,7 @@ def _records(title: str, app_label: str, model_name: str, icon: str) -> _Page:
 
 def _accounts(title: str, model_name: str, icon: str) -> _Page:
     """API clients and keys are opened by everyone who manages people."""
-    return replace(_records(title, "accounts", model_name, icon), model="auth.user")
+    return replace(_records(title, "accounts", model_name, icon), model="accounts.user")
 
 
 SIDEBAR: tuple[dict[str, Any], ...] = (
@@ -112,7 +112,7 @@ SIDEBAR: tuple[dict[str, Any], ...] = (
         "title": "People",
         "separator": True,
         "items": [
-            _records("Staff and technicians", "auth", "user", "badge"),
+            _records("Staff and technicians", "accounts", "user", "badge"),
             _records("Groups", "auth", "group", "groups"),
             _records("Company rules", "core", "companyrules", "gavel"),
             _accounts("API clients", "apiclient", "hub"),

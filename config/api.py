@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any
 
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.urls import include, path
 from django.utils import timezone
@@ -28,6 +27,7 @@ from rest_framework.views import APIView, exception_handler
 
 from accounts import second_factor, sign_in_limits
 from accounts.actions import create_personal_key
+from accounts.models import User
 from accounts.second_factor import Surface, WrongCode
 from core.api.requests import StrictSerializer
 from core.api.throttles import address_of, count_anonymous_call

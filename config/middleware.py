@@ -10,7 +10,6 @@ from urllib.parse import unquote
 from django.conf import settings
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth import logout
-from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.http import (
@@ -27,6 +26,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
 from accounts import second_factor, second_factor_views, sessions, staff_browsers
+from accounts.models import User
 from accounts.second_factor import Surface
 from config.body_limits import limit_of
 from core import kept_forms, request_bodies

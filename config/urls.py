@@ -8,6 +8,7 @@ from accounts.office_sign_in import sign_in
 from accounts.second_factor import Surface
 from accounts.second_factor_views import urls_of
 from config.admin_search import search
+from core.admin.record_choices import RecordSearch
 from operations import health, metrics
 
 handler400 = "operations.outage_pages.bad_request"
@@ -21,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", sign_in, name="office_sign_in"),
     path("admin/second-step/", urls_of(Surface.OFFICE)),
     path("admin/search/", admin.site.admin_view(search), name="office_search"),
+    path("admin/autocomplete/", admin.site.admin_view(RecordSearch.as_view(admin_site=admin.site))),
     path("admin/", admin.site.urls),
     path("portal/", include("enrollments.customer_home.urls")),
     path("portal/", include("poa_documents.portal.urls")),

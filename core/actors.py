@@ -1,8 +1,13 @@
-"""Who acted. Every move, write and record names its actor; logs carry the reference, never a name."""
+"""
+Who acted. Every move, write and record names its actor; logs carry the reference, never a name.
+
+A reference is the public ID of an account or a customer, so it never means someone else after a restored backup.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 
@@ -25,21 +30,21 @@ class Actor:
         return f"{self.kind.value.lower()}:{self.reference}" if self.reference else self.kind.value.lower()
 
     @classmethod
-    def staff(cls, user_id: int) -> "Actor":
-        return cls(ActorKind.STAFF, str(user_id))
+    def staff(cls, public_id: UUID) -> "Actor":
+        return cls(ActorKind.STAFF, str(public_id))
 
     @classmethod
-    def technician(cls, user_id: int) -> "Actor":
-        return cls(ActorKind.TECHNICIAN, str(user_id))
+    def technician(cls, public_id: UUID) -> "Actor":
+        return cls(ActorKind.TECHNICIAN, str(public_id))
 
     @classmethod
-    def customer(cls, customer_id: int) -> "Actor":
-        return cls(ActorKind.CUSTOMER, str(customer_id))
+    def customer(cls, public_id: UUID) -> "Actor":
+        return cls(ActorKind.CUSTOMER, str(public_id))
 
     @classmethod
-    def client_system(cls, user_id: int) -> "Actor":
+    def client_system(cls, public_id: UUID) -> "Actor":
         """Return the actor for a REST API key: one of the installer's other systems, or a person."""
-        return cls(ActorKind.CLIENT_SYSTEM, str(user_id))
+        return cls(ActorKind.CLIENT_SYSTEM, str(public_id))
 
 
 _PEOPLE = frozenset({ActorKind.STAFF, ActorKind.TECHNICIAN, ActorKind.CLIENT_SYSTEM})

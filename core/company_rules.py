@@ -125,7 +125,7 @@ def decide_company_rules(
 RULE_FIELDS = tuple(
     field.name
     for field in CompanyRules._meta.concrete_fields
-    if field.name not in {"id", "effective_from", "decided_by", "decided_at", "reason"}
+    if field.name not in {"id", "public_id", "effective_from", "decided_by", "decided_at", "reason"}
 )
 
 

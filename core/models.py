@@ -8,6 +8,7 @@ from django.db import models
 
 from core.actors import ActorField
 from core.encryption import EncryptedTextField
+from core.public_records import PublicRecord
 
 
 class CaseChange(models.Model):
@@ -119,7 +120,7 @@ def _days(lowest: int, highest: int) -> list[Any]:
     return [MinValueValidator(lowest), MaxValueValidator(highest)]
 
 
-class CompanyRules(models.Model):
+class CompanyRules(PublicRecord):
     """
     What the company decides: who it is, and how it works with customers. Each row holds all of it, from a moment on.
 

@@ -3,13 +3,18 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from core.actors import SERVICE_ACCOUNT_MARK
+from core.actors import SERVICE_ACCOUNT_MARK, ActorKind
+from core.public_records import parse_public_id
 
+_ACCOUNT_KINDS = frozenset(
+    each.value.lower() for each in (ActorKind.STAFF, ActorKind.TECHNICIAN, ActorKind.CLIENT_SYSTEM)
+)
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CODE = re.compile(r"[A-Z]+(_[A-Z]+)+")
@@ -61,22 +66,23 @@ def age(since: datetime, at: datetime) -> str:
 
 
 def name_actors(references: Iterable[str]) -> dict[str, str]:
-    """Return display names for stored actors such as `staff:3`, with one query."""
-    wanted = set(references)
-    user_kinds = ("staff", "technician", "client_system")
-    user_ids = {
-        int(number)
-        for kind, _, number in (reference.partition(":") for reference in wanted)
-        if kind in user_kinds and number.isdigit()
-    }
-    users = get_user_model()._default_manager.in_bulk(user_ids) if user_ids else {}
+    """Return display names for stored actors, with one query. A customer is "Customer": the page says which one."""
+    wanted = {reference: _parts(reference) for reference in references}
+    public_ids = {public_id for kind, public_id in wanted.values() if kind in _ACCOUNT_KINDS and public_id}
+    people = get_user_model()._default_manager.filter(public_id__in=public_ids) if public_ids else ()
+    usernames = {each.public_id: each.get_username().removeprefix(SERVICE_ACCOUNT_MARK) for each in people}
     names = {}
-    for reference in wanted:
-        kind, _, number = reference.partition(":")
-        words = kind.replace("_", " ").capitalize()
-        if kind in user_kinds and number.isdigit() and int(number) in users:
-            username = users[int(number)].get_username().removeprefix(SERVICE_ACCOUNT_MARK)
-            names[reference] = f"{username} ({kind.replace('_', ' ')})"
+    for reference, (kind, public_id) in wanted.items():
+        words = kind.replace("_", " ")
+        if kind in _ACCOUNT_KINDS and public_id in usernames:
+            names[reference] = f"{usernames[public_id]} ({words})"
+        elif public_id is None:
+            names[reference] = reference.replace("_", " ").replace(":", " ").capitalize()
         else:
-            names[reference] = f"{words} {number}".strip()
+            names[reference] = words.capitalize()
     return names
+
+
+def _parts(reference: str) -> tuple[str, UUID | None]:
+    kind, _, identifier = reference.partition(":")
+    return kind, parse_public_id(identifier)

@@ -10,8 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 
+from accounts.models import User
 from accounts.staff_groups import TECHNICIANS_GROUP
 from poa_documents.models import PlanPromise
 from simulator.pricing import EV_GROUP_UUID, FIXED_BUYBACK_GROUP_UUID, FIXED_GROUP_UUID
@@ -192,22 +193,16 @@ RUTH = CustomerProfile(
 PROFILES = (CARMEN, WALTER, PRIYA, DALE, ANA, MARCUS, NGOC, RUTH)
 
 
-@dataclass(frozen=True)
-class StaffIds:
-    staff_id: int
-    technician_id: int
-
-
-def create_staff_accounts() -> StaffIds:
-    """Create a superuser and a technician."""
-    staff = User.objects.create_superuser(
+def create_staff_accounts() -> str:
+    """Create a superuser and a technician. Return the technician's ID for the API."""
+    User.objects.create_superuser(
         STAFF_NAME, "olivia@example.com", STAFF_PASSWORD, first_name="Olivia", last_name="Park"
     )
     technician = User.objects.create_user(
         TECHNICIAN_NAME, "tess@example.com", TECHNICIAN_PASSWORD, first_name="Tess", last_name="Nguyen"
     )
     technician.groups.add(Group.objects.get_or_create(name=TECHNICIANS_GROUP)[0])
-    return StaffIds(staff_id=staff.pk, technician_id=technician.pk)
+    return str(technician.public_id)
 
 
 def create_plan_promises() -> None:

@@ -120,9 +120,7 @@ class DemoRun:
         begin = first_office_morning(self._first_day or chicago_day(clock.now()))
         clock_control.start_at(begin)
         demo_data.create_plan_promises()
-        self._office = Office(
-            site_url=self._servers.site_url, technician_id=demo_data.create_staff_accounts().technician_id
-        )
+        self._office = Office(site_url=self._servers.site_url, technician_id=demo_data.create_staff_accounts())
         self._office.sign_in()
         timeline = Timeline(
             begin=begin,

@@ -27,12 +27,12 @@ class Office:
     Every write has an idempotency key and is repeated until it is answered, so it counts once.
     """
 
-    def __init__(self, *, site_url: str, technician_id: int) -> None:
+    def __init__(self, *, site_url: str, technician_id: str) -> None:
         self._base = f"{site_url}/api/v1"
         self._technician_id = technician_id
         self._session = requests.Session()
         self._session.trust_env = False
-        self._promise_ids: dict[str, int] = {}
+        self._promise_ids: dict[str, str] = {}
         self._light_groups: dict[str, str] = {}
 
     def sign_in(self) -> None:
@@ -43,7 +43,7 @@ class Office:
             self._promise_ids[promise["name"]] = promise["id"]
             self._light_groups[promise["name"]] = promise["light_plan_group"]
 
-    def open_case(self, profile: CustomerProfile) -> int:
+    def open_case(self, profile: CustomerProfile) -> str:
         """Register customer, site and job, and send the power of attorney. Return the installation's ID."""
         customer = self._write(
             "customers",
@@ -79,18 +79,18 @@ class Office:
         )
         request = {"customer": customer["id"], "site": site["id"], "promise": self._promise_ids[profile.promise]}
         self._write("poa-requests", request)
-        return int(installation["id"])
+        return str(installation["id"])
 
-    def record_installed(self, installation_id: int, day: date) -> None:
+    def record_installed(self, installation_id: str, day: date) -> None:
         address = f"installations/{installation_id}/move"
         self._write(address, {"move": "schedule", "scheduled_date": day.isoformat()})
         self._write(address, {"move": "install"})
 
-    def pause(self, promise: Product, reason: str) -> int:
+    def pause(self, promise: Product, reason: str) -> str:
         """Pause acceptances of a product. Return the pause's ID."""
-        return int(self._write("pauses", {"reason": reason, "light_plan_group": self._light_groups[promise]})["id"])
+        return str(self._write("pauses", {"reason": reason, "light_plan_group": self._light_groups[promise]})["id"])
 
-    def resume(self, pause_id: int) -> None:
+    def resume(self, pause_id: str) -> None:
         self._write(f"pauses/{pause_id}/resume", {})
 
     def close(self) -> None:

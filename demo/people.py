@@ -192,7 +192,7 @@ class Technician:
         """Sign in early, because nobody can sign in while attempts cannot be counted, but sessions stay valid."""
         retry("The technician wants to sign in", lambda: self._signed_in(f"{self._site_url}/field/"))
 
-    def report(self, installation_id: int, *, granted: date, on_site: bool, reference: str) -> None:
+    def report(self, installation_id: str, *, granted: date, on_site: bool, reference: str) -> None:
         """
         Report permission to operate with a photo of the letter, or the commissioning of a charger.
 

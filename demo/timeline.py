@@ -44,8 +44,8 @@ class Timeline:
         self._customers = customers
         self._clock_control = clock_control
         self._narrator = narrator
-        self._installation_ids: dict[CustomerProfile, int] = {}
-        self._pause_id = 0
+        self._installation_ids: dict[CustomerProfile, str] = {}
+        self._pause_id = ""
 
     def run(self) -> None:
         """Run every action, then let time pass until no case moves on its own."""
@@ -115,7 +115,7 @@ class Timeline:
 
     def _report(self, profile: CustomerProfile, *, on_site: bool) -> None:
         granted = chicago_day(now())
-        reference = f"DG-{granted:%Y}-{1000 + self._installation_ids[profile]}"
+        reference = f"DG-{granted:%Y}-{1001 + list(self._installation_ids).index(profile)}"
         self._technician.report(self._installation_ids[profile], granted=granted, on_site=on_site, reference=reference)
 
     def _pause_fixed(self) -> None:

@@ -1,8 +1,8 @@
 """Checks before actions on installations. Each exception's text tells the person what to do."""
 
-from django.contrib.auth.models import User
 from django.db.models import Q
 
+from accounts.models import User
 from accounts.staff_groups import TECHNICIANS_GROUP
 from core.errors import Conflict, Forbidden
 

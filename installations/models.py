@@ -10,7 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 
 from core.actors import ActorField
+from core.dates import chicago_day, short_date
 from core.encryption import EncryptedTextField
+from core.public_records import MirroredRecord, PublicRecord
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
 
 
@@ -19,7 +21,7 @@ class Language(models.TextChoices):
     SPANISH = "es", _("Spanish")
 
 
-class Customer(models.Model):
+class Customer(MirroredRecord):
     """A person who bought hardware. Never add a field for a Social Security number or a card number."""
 
     first_name = models.CharField(max_length=100)
@@ -36,6 +38,7 @@ class Customer(models.Model):
 
     class Meta:
         ordering = ("last_name", "first_name", "pk")
+        indexes: ClassVar = [models.Index(fields=["updated_at"], name="customer_updated")]
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}"
@@ -52,7 +55,7 @@ class ContactProof(models.TextChoices):
     CALL_BACK = "CALL_BACK", "Call-back by a second person"
 
 
-class ContactChange(models.Model):
+class ContactChange(PublicRecord):
     """
     One change of a customer's e-mail address or phone number by the office.
 
@@ -80,10 +83,10 @@ class ContactChange(models.Model):
         ordering = ("changed_at", "pk")
 
     def __str__(self) -> str:
-        return f"Change {self.pk} of customer {self.customer_id}"
+        return f"Contact change of {short_date(chicago_day(self.changed_at))}"
 
 
-class Site(models.Model):
+class Site(MirroredRecord):
     """One premise with one meter, identified by its ESI ID."""
 
     address_1 = models.CharField("street address", max_length=200)
@@ -97,6 +100,7 @@ class Site(models.Model):
 
     class Meta:
         ordering = ("city", "address_1", "pk")
+        indexes: ClassVar = [models.Index(fields=["updated_at"], name="site_updated")]
 
     def __str__(self) -> str:
         return f"{self.address_1}, {self.city}"
@@ -108,7 +112,7 @@ class HardwareKind(models.TextChoices):
     EV_CHARGER = "EV_CHARGER", _("EV charger")
 
 
-class Installation(models.Model):
+class Installation(MirroredRecord):
     """One hardware job at one site."""
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="installations")
@@ -132,6 +136,7 @@ class Installation(models.Model):
 
     class Meta:
         ordering = ("scheduled_date", "pk")
+        indexes: ClassVar = [models.Index(fields=["updated_at"], name="installation_updated")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} at {self.site}"
@@ -142,7 +147,7 @@ class Installation(models.Model):
         return self.kind != HardwareKind.EV_CHARGER
 
 
-class InstallationEvent(models.Model):
+class InstallationEvent(PublicRecord):
     """One move of an installation, or another action on it."""
 
     installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="events")
@@ -168,7 +173,7 @@ class GoLiveSource(models.TextChoices):
     ON_SITE = "ON_SITE", _("Commissioned on site")
 
 
-class GoLiveReport(models.Model):
+class GoLiveReport(MirroredRecord):
     """
     A report of the utility's permission to operate, or of an EV charger's commissioning.
 
@@ -217,6 +222,7 @@ class GoLiveReport(models.Model):
                 name="report_confirmed_by_whom_and_when",
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["updated_at"], name="go_live_report_updated")]
 
     def __str__(self) -> str:
         return f"{self.granted_date} for {self.installation}"
@@ -250,7 +256,7 @@ class StoredProof(models.Model):
         return self.original_name
 
 
-class ProofFile(StoredProof):
+class ProofFile(MirroredRecord, StoredProof):
     """A photo or PDF that proves a go-live report."""
 
     report = models.ForeignKey(GoLiveReport, on_delete=models.PROTECT, related_name="proofs")
@@ -265,7 +271,7 @@ class ProofFile(StoredProof):
         ]
 
 
-class KeptProof(StoredProof):
+class KeptProof(PublicRecord, StoredProof):
     """A valid proof from a form that was not accepted yet. It is attached to the report once the form is accepted."""
 
     installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="kept_proofs")

@@ -1,6 +1,6 @@
-from django.contrib.auth.models import User
 from django.db.models import F, QuerySet
 
+from accounts.models import User
 from installations.models import GoLiveReport, Installation
 from installations.states import CURRENT_REPORT_STATUSES, InstallationStatus
 

@@ -31,6 +31,7 @@ from django.core.files.storage import storages
 from django.db import connection, connections
 
 from core import encryption
+from core.public_records import new_public_id
 from core.sweep_times import note_backup
 from enrollments.models import PlanDocument
 from installations.models import KeptProof, ProofFile
@@ -46,7 +47,7 @@ VERSION = 1
 CLOSING_SECONDS = 5.0
 PROGRAM_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
 HOLD_REASON = "This database was restored from a backup of {taken_at}. Compare all accounts with Light first."
-HOLD_COLUMNS = "reason, needs_reconciliation, started_at, started_by, ended_by"
+HOLD_COLUMNS = "public_id, reason, needs_reconciliation, started_at, started_by, ended_by"
 
 
 class IncompleteBackup(Exception):
@@ -339,8 +340,8 @@ def _restore_sqlite(dump: Path, *, reason: str, at: datetime) -> None:
         shutil.copyfile(dump, ready)
         with closing(sqlite3.connect(ready)) as copy:
             copy.execute(
-                f"INSERT INTO enrollments_systemhold ({HOLD_COLUMNS}) VALUES (?, 1, ?, 'system:restore', '')",  # noqa: S608 - our own words
-                (reason, at.replace(tzinfo=None).isoformat(" ")),
+                f"INSERT INTO enrollments_systemhold ({HOLD_COLUMNS}) VALUES (?, ?, 1, ?, 'system:restore', '')",  # noqa: S608 - our own words
+                (new_public_id().hex, reason, at.replace(tzinfo=None).isoformat(" ")),
             )
             copy.commit()
             connection.ensure_connection()
@@ -358,7 +359,7 @@ def _restore_postgres(dump: Path, *, reason: str, at: datetime) -> None:
         after = Path(work) / "after.sql"
         after.write_text(
             f"INSERT INTO public.enrollments_systemhold ({HOLD_COLUMNS}) "  # noqa: S608 - psql quotes the values
-            "VALUES (:'reason', true, :'at', 'system:restore', '');\n"
+            f"VALUES ('{new_public_id()}', :'reason', true, :'at', 'system:restore', '');\n"
         )
         connections.close_all()
         _run_postgres(

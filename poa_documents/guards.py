@@ -211,7 +211,7 @@ def verify_sealed_file(poa: PoaDocument) -> None:
         _check_seal(poa, content)
     except SealBroken as problem:
         raise SealedFileAltered(
-            f"The signed document of POA {poa.pk} is not valid: {problem} Nothing may be done under it. Find out what "
+            f"The signed document of {poa} is not valid: {problem} Nothing may be done under it. Find out what "
             "happened, then restore the file and resume the POA, or have the customer sign a new one."
         ) from problem
 
@@ -271,11 +271,10 @@ def read_signed_pdf(poa: PoaDocument) -> bytes:
         return read(file)
     except FileAltered as problem:
         raise SealedFileAltered(
-            f"The signed document of POA {poa.pk} is damaged: {problem} Nothing may be done under it. Restore the file "
+            f"The signed document of {poa} is damaged: {problem} Nothing may be done under it. Restore the file "
             "from a backup, then resume the POA."
         ) from problem
     except Exception as problem:
         raise SealedFileUnreadable(
-            f"The file storage does not answer ({type(problem).__name__}). Nothing is done under POA {poa.pk} until it "
-            "does."
+            f"The file storage does not answer ({type(problem).__name__}). Nothing is done under {poa} until it does."
         ) from problem

@@ -32,7 +32,7 @@ class LinkExpired(Exception):
     """The link has expired. `poa` is the POA it belonged to."""
 
     def __init__(self, poa: PoaDocument) -> None:
-        super().__init__(f"The link of POA {poa.pk} has expired.")
+        super().__init__(f"The link of {poa} has expired.")
         self.poa = poa
 
 

@@ -26,7 +26,7 @@ def take_move(
 
     :raises core.moves.MoveNotAllowed: the POA's status does not allow it
     """
-    move = find_move(MOVES, name, subject=f"POA {poa.pk}", status=poa.status)
+    move = find_move(MOVES, name, subject="This power of attorney", status=poa.status)
     old_status, poa.status = poa.status, PoaStatus(move.target)
     poa.save()
     evidence.record(

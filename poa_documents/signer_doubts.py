@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from email.utils import parseaddr
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db.models import F, Min, Q, QuerySet
 
 from accounts import staff_browsers
+from accounts.models import User
 from core.company_rules import current_rules, rules_at
 from installations.models import ContactChange, Customer
 from poa_documents.models import DoubtReason, PoaDocument, SignerDoubt

@@ -30,7 +30,7 @@ from enrollments.models import (
     WebhookDelivery,
 )
 from enrollments.states import MOVES, EnrollmentStatus, WriteKind, WriteStatus
-from installations.models import Customer, GoLiveReport, KeptProof, ProofFile
+from installations.models import Customer, GoLiveReport, KeptProof, ProofFile, StoredProof
 from poa_documents.journal import evidence
 from poa_documents.models import ConsentRecord, Envelope, EvidenceEntry, PoaDocument, SignatureKind, Statement
 from poa_documents.states import ENDED_MAYBE_UNSTORED, EVER_SIGNED_STATUSES, PoaStatus
@@ -118,7 +118,7 @@ def no_acceptance_without_authority(seen: Seen) -> Iterator[str]:
             kind=WriteKind.RECORD_CLIENT_AGENT,
             status=WriteStatus.DONE,
             closed_at__lte=sent_at,
-            request__poa=poa.pk,
+            request__poa=str(poa.public_id),
         )
         if not recorded.exists():
             yield f"attempt {attempt.pk} was sent before Light was told of POA {poa.pk}"
@@ -315,7 +315,7 @@ def every_open_case_has_a_next_time_or_a_person(_seen: Seen) -> Iterator[str]:
 
 def every_change_has_its_evidence(_seen: Seen) -> Iterator[str]:
     """I10: each chain verifies, and each event of a case with a POA is in one of them."""
-    entries: dict[int, Counter[tuple[str, datetime]]] = defaultdict(Counter)
+    entries: dict[str, Counter[tuple[str, datetime]]] = defaultdict(Counter)
     for entry in EvidenceEntry.objects.filter(kind__startswith="enrollment."):
         entries[entry.details["enrollment"]][entry.kind, entry.at] += 1
     for poa in PoaDocument.objects.all():
@@ -328,9 +328,9 @@ def every_change_has_its_evidence(_seen: Seen) -> Iterator[str]:
     for enrollment in Enrollment.objects.prefetch_related("events"):
         first = firsts.get((enrollment.customer_id, enrollment.site_id))
         events = Counter((f"enrollment.{event.name}", event.at) for event in enrollment.events.all())
-        unheard = entries[enrollment.pk] - events
+        unheard = entries[str(enrollment.public_id)] - events
         yield from (f"{enrollment}: the journal says {kind}, no event does" for kind, _ in unheard)
-        for kind, at in events - entries[enrollment.pk]:
+        for kind, at in events - entries[str(enrollment.public_id)]:
             if first is not None and first.created_at < at:
                 yield f"{enrollment}: {kind} at {at} is in no journal"
 
@@ -339,7 +339,8 @@ def what_people_gave_is_kept_and_counts_once(_seen: Seen) -> Iterator[str]:
     """I11: one report per submission of a technician, however often it was sent; each photo and signature exists."""
     sent = Counter(GoLiveReport.objects.values_list("submission_id", flat=True))
     yield from (f"submission {submission} counts {count} times" for submission, count in sent.items() if count > 1)
-    for proof in (*ProofFile.objects.all(), *KeptProof.objects.all()):
+    proofs: list[StoredProof] = [*ProofFile.objects.all(), *KeptProof.objects.all()]
+    for proof in proofs:
         if proof.unstored_content:
             continue
         try:

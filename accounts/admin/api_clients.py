@@ -51,14 +51,15 @@ class NewKeyForm(ButtonForm):
 
 
 def _make_key(context: ButtonContext) -> ButtonResult:
+    person = person_of(context.by)
     made = actions.create_client_key(
         client_id=context.record.pk,
         label=context.answers["label"],
         lifetime=timedelta(days=int(context.answers["days"])),
-        by=person_of(context.by),
+        by=person,
         at=timezone.now(),
     )
-    new_key_page.keep(made, by=context.by)
+    new_key_page.keep(made, by=person)
     return ButtonResult("Key created. Copy it now: it is shown only once.", made.key)
 
 

@@ -12,6 +12,7 @@ from accounts.grants import CHANGE_ACCOUNTS
 from accounts.models import ApiKey
 from core.admin.buttons import Button, ButtonContext
 from core.admin.links import record_url
+from core.admin.records import related_record_filter
 from core.admin.tables import Cell, display
 
 
@@ -26,7 +27,7 @@ class ApiKeyAdmin(AccountRecordAdmin):
 
     change_form_template = "admin/accounts/api_key.html"
     list_display = ("shown_prefix", "owner", "label", "state", "expires_at", "last_used_at")
-    list_filter = ("client", "created_at", "revoked_at")
+    list_filter = (related_record_filter("client"), "created_at", "revoked_at")
     search_fields = ("prefix", "label", "client__name", "person__username")
     list_select_related = ("client__account", "person")
     fields = (

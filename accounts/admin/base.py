@@ -1,11 +1,11 @@
 """Base class of the pages of API clients and keys, for people who manage users."""
 
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts.grants import CHANGE_ACCOUNTS, VIEW_ACCOUNTS
+from accounts.models import User
 from core.actors import Actor
 from core.admin.records import RecordAdmin
 
@@ -20,7 +20,7 @@ class AccountRecordAdmin(RecordAdmin):
 
 def person_of(actor: Actor) -> User:
     """:raises PermissionDenied: the account no longer exists"""
-    person = User.objects.filter(pk=actor.reference).first()
+    person = User.objects.filter(public_id=actor.reference).first()
     if person is None:
         raise PermissionDenied
     return person

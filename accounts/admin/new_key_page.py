@@ -13,17 +13,16 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.actions import NewKey
-from accounts.models import ApiKey
+from accounts.models import ApiKey, User
 from core import kept_forms
-from core.actors import Actor
 
 KEPT_FOR = timedelta(minutes=5)
 
 
-def keep(made: NewKey, *, by: Actor) -> None:
+def keep(made: NewKey, *, by: User) -> None:
     until = timezone.now() + KEPT_FOR
     note = json.dumps({"secret": made.secret, "until": until.isoformat()})
-    kept_forms.keep(owner=kept_forms.owner_of(int(by.reference)), place=_place(made.key), fields={}, note=note)
+    kept_forms.keep(owner=kept_forms.owner_of(by.pk), place=_place(made.key), fields={}, note=note)
 
 
 def take(request: HttpRequest, key: ApiKey) -> str:

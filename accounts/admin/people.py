@@ -9,18 +9,20 @@ from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from accounts.actions import revoke_personal_keys
 from accounts.grants import can_grant, grantable_groups, grantable_permissions, has_all_permissions_of
+from accounts.models import User
 from core.actors import SERVICE_ACCOUNT_MARK
 from core.admin.buttons import staff
+from core.admin.links import record_url
+from core.admin.records import PublicIdAdmin
 from core.admin.skin import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm
 
-admin.site.unregister(User)
 admin.site.unregister(Group)
 # Nobody may see these secrets. `manage.py reset_second_factor` removes one.
 admin.site.unregister(Authenticator)
@@ -28,7 +30,7 @@ admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # the skin ships no types
+class UserAdmin(DjangoUserAdmin, PublicIdAdmin):  # type: ignore[misc, type-arg]  # the skin ships no types
     """
     People who sign in. Only superusers can create superusers and grant single permissions.
 
@@ -75,6 +77,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  #
         person = self.get_object(request, id) if request.method == "POST" else None
         if person is not None and not person.has_usable_password():
             revoke_personal_keys(person, by=staff(request), at=timezone.now())
+        if person is not None and isinstance(response, HttpResponseRedirect):
+            return HttpResponseRedirect(record_url(person))  # Django's has the primary key
         return response
 
 

@@ -118,6 +118,7 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"

@@ -4,14 +4,13 @@ Buttons on a record's page. Each opens a page that says what will happen; a POST
 A rejected form is shown again with what was typed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,8 +18,7 @@ from django.http.response import HttpResponseBase
 
 from core import kept_forms
 from core.actors import Actor
-
-MAX_KEY = 2**63 - 1
+from core.people import Person
 
 
 @dataclass(frozen=True)
@@ -56,17 +54,6 @@ class ButtonForm(forms.Form):
 def _add_css_class(form_field: forms.Field) -> None:
     if not isinstance(form_field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.RadioSelect):
         form_field.widget.attrs.setdefault("class", "sy-input")
-
-
-class SearchSelect(AutocompleteSelect):
-    """A searchable choice of a record. A value in the URL that names no record selects nothing."""
-
-    def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> Any:
-        return super().optgroups(name, [each for each in value if _may_be_key(each)], attrs)
-
-
-def _may_be_key(typed: str) -> bool:
-    return typed.isdecimal() and len(typed) <= len(str(MAX_KEY)) and int(typed) <= MAX_KEY
 
 
 def _always(_record: Any) -> bool:
@@ -142,6 +129,6 @@ def add_refusal_to_form(form: forms.Form, refusal: Exception) -> None:
 
 
 def staff(request: HttpRequest) -> Actor:
-    if request.user.pk is None:
+    if not isinstance(request.user, Person):
         raise PermissionDenied
-    return Actor.staff(request.user.pk)
+    return Actor.staff(request.user.public_id)

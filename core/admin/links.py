@@ -1,4 +1,8 @@
-"""URLs of records and buttons in the admin, and the records that refer to a record."""
+"""
+URLs of records and buttons in the admin, and the records that refer to a record.
+
+They name a record by its public ID (`core.public_records`). `core.admin.records.PublicIdAdmin` finds it again.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,13 +11,15 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 
 from core.admin.tables import Cell
+from core.public_records import PublicRecord
 
 LINKS_SHOWN = 20
 
@@ -21,13 +27,50 @@ BACK = "back"
 """Query parameter with the page to return to after a button was used."""
 
 
-def record_url(record: Model) -> str:
-    """Return the URL of a record's page, or an empty string if it has none."""
+def id_in_urls(record: Model) -> str:
+    """
+    Return what names a record in the admin's URLs.
+
+    Django's own groups and log entries have no public ID. Their pages are for superusers, and nothing links to them.
+    """
+    return str(record.public_id) if isinstance(record, PublicRecord) else str(quote(record.pk))
+
+
+def page_url(record: Model, page: str = "change") -> str:
+    """Return the URL of one of a record's pages, or an empty string if it has none."""
     opts = record._meta
     try:
-        return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[quote(record.pk)])
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_{page}", args=[id_in_urls(record)])
     except NoReverseMatch:
         return ""
+
+
+def record_url(record: Model) -> str:
+    """Return the URL of a record's page, or an empty string if it has none."""
+    return page_url(record)
+
+
+class RecordLink:
+    """Show a reference as a link to the record's page. The skin's own link has the primary key."""
+
+    def __init__(self, reference: ForeignKey[Any, Any]) -> None:
+        self.__name__ = reference.name
+        self.short_description = capfirst(str(reference.verbose_name))
+
+    def __call__(self, record: Model) -> str:
+        other = getattr(record, self.__name__)
+        if other is None:
+            return "-"
+        url = record_url(other)
+        return format_html('<a href="{}" class="text-link">{}</a>', url, other) if url else str(other)
+
+
+def list_url(model: type[Model], **filters: Model) -> str:
+    """Return the URL of the list of records, filtered by records that they refer to."""
+    opts = model._meta
+    url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+    said = {f"{name}__public_id__exact": id_in_urls(record) for name, record in filters.items()}
+    return f"{url}?{urlencode(said)}" if said else url
 
 
 def can_view(request: HttpRequest, model: type[Model]) -> bool:
@@ -39,7 +82,7 @@ def can_view(request: HttpRequest, model: type[Model]) -> bool:
 def button_url(record: Model, button_name: str, *, back: str = "") -> str:
     """Return the URL of a button's page. `back` is the page to show afterwards, instead of the record."""
     opts = record._meta
-    url = reverse(f"admin:{opts.app_label}_{opts.model_name}_button", args=[quote(record.pk), button_name])
+    url = reverse(f"admin:{opts.app_label}_{opts.model_name}_button", args=[id_in_urls(record), button_name])
     return f"{url}?{urlencode({BACK: back})}" if back else url
 
 
@@ -83,11 +126,12 @@ def linked_records(
         )
         if not found:
             continue
-        list_url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
         yield Links(
             title=capfirst(str(opts.verbose_name_plural)),
             records=[Cell(str(each), record_url(each), note=_status_of(each)) for each in found[:LINKS_SHOWN]],
-            more_url=f"{list_url}?{relation.field.name}__id__exact={record.pk}" if len(found) > LINKS_SHOWN else "",
+            more_url=list_url(relation.related_model, **{relation.field.name: record})
+            if len(found) > LINKS_SHOWN
+            else "",
         )
 
 

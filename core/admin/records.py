@@ -5,17 +5,19 @@ Records are read-only in the admin: a page shows the fields, linked records, and
 are added by an action too. Nothing can be deleted.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_permission_codename
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -37,11 +39,12 @@ from core.admin.buttons import (
     show_kept,
     staff,
 )
-from core.admin.links import button_url, can_view, linked_records, record_url, return_url
-from core.admin.skin import ModelAdmin
+from core.admin.links import RecordLink, button_url, can_view, id_in_urls, linked_records, record_url, return_url
+from core.admin.skin import ChangeList, ModelAdmin
 from core.admin.tables import ActorColumn, Cell, Table
 from core.encryption import EncryptedTextField
 from core.errors import Refusal
+from core.public_records import PublicRecord, parse_public_id
 
 MAX_SEARCH_CHARACTERS = 200  # each word of a search is one more condition on each field
 
@@ -50,7 +53,51 @@ UNFILTERABLE_FIELDS = frozenset({"token_hash", "secret_sha256"})
 _BETWEEN_DIGITS = re.compile(r"[\s().+-]")
 
 
-class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
+class PublicIdChangeList(ChangeList):  # type: ignore[misc]  # the skin ships no types
+    def url_for_result(self, result: Model) -> str:
+        return record_url(result)
+
+
+class PublicIdAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
+    """Pages whose URLs name the record by its public ID (`core.admin.links`), and a log that does too."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        if not issubclass(self.model, PublicRecord):
+            return super().get_object(request, object_id, from_field)
+        return super().get_object(request, object_id, "public_id") if parse_public_id(object_id) else None
+
+    def get_changelist(self, _request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
+        return PublicIdChangeList
+
+    def response_add(self, request: HttpRequest, obj: Model, _post_url_continue: str | None = None) -> HttpResponse:
+        """Go on as Django does, whose own message and redirect contain the primary key."""
+        messages.success(request, f"{capfirst(str(self.opts.verbose_name))} “{obj}” was added.")
+        if "_addanother" in request.POST:
+            return HttpResponseRedirect(request.path)
+        if "_continue" in request.POST:
+            return HttpResponseRedirect(record_url(obj))
+        response: HttpResponse = self.response_post_save_add(request, obj)
+        return response
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        return _log(request, obj, ADDITION, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        return _log(request, obj, CHANGE, message)
+
+
+def _log(request: HttpRequest, record: Model, action: int, message: Any) -> LogEntry:
+    return LogEntry.objects.create(
+        user_id=cast(int, request.user.pk),
+        content_type=ContentType.objects.get_for_model(record, for_concrete_model=False),
+        object_id=id_in_urls(record),
+        object_repr=str(record)[:200],
+        action_flag=action,
+        change_message=json.dumps(message) if isinstance(message, list) else message,
+    )
+
+
+class RecordAdmin(PublicIdAdmin):
     """
     A read-only record with buttons.
 
@@ -87,6 +134,8 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         """Refuse to filter by secret fields: the length of the list would reveal them letter by letter."""
         name = lookup.partition("__")[0]
         secret = {each.name for each in self.opts.fields if isinstance(each, EncryptedTextField)} | UNFILTERABLE_FIELDS
+        if lookup == f"{name}__public_id__exact" and name not in secret:
+            return True  # the lists that `core.admin.links.list_url` links to
         return name not in secret and bool(super().lookup_allowed(lookup, value, request))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -101,16 +150,18 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> list[tuple[Any, dict[str, Any]]]:
         return [
-            (title, {**options, "fields": [self._shown(name) for name in options["fields"]]})
+            (title, {**options, "fields": [self._shown(name, is_linked=True) for name in options["fields"]]})
             for title, options in super().get_fieldsets(request, obj)
         ]
 
-    def _shown(self, name: Any) -> Any:
-        """Return what displays a field or a row of fields; actor fields are shown as names."""
+    def _shown(self, name: Any, *, is_linked: bool = False) -> Any:
+        """Return what displays a field or a row of fields: actors as names, references as text or as links."""
         if isinstance(name, list | tuple):
-            return [self._shown(each) for each in name]
-        actor_field = next((each for each in self.opts.fields if each.name == name), None)
-        return ActorColumn(actor_field) if isinstance(actor_field, ActorField) else name
+            return [self._shown(each, is_linked=is_linked) for each in name]
+        field = next((each for each in self.opts.fields if each.name == name), None)
+        if isinstance(field, ActorField):
+            return ActorColumn(field)
+        return RecordLink(field) if is_linked and isinstance(field, ForeignKey) else name
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -245,6 +296,25 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         landing = outcome if isinstance(outcome, ButtonResult) else ButtonResult(outcome, record)
         messages.success(request, landing.text)
         return HttpResponseRedirect(return_url(request) or record_url(landing.record))
+
+
+def related_record_filter(field_name: str) -> type[admin.SimpleListFilter]:
+    """Return a filter of a list by a record that its rows refer to."""
+
+    class RelatedRecordFilter(admin.SimpleListFilter):
+        title = field_name.replace("_", " ")
+        parameter_name = f"{field_name}__public_id"
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            model = model_admin.model._meta.get_field(field_name).related_model
+            used = model_admin.get_queryset(request).order_by().values(field_name)
+            return [(str(each.public_id), str(each)) for each in model._default_manager.filter(pk__in=used)]
+
+        def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            public_id = parse_public_id(self.value() or "")
+            return queryset.filter(**{self.parameter_name: public_id}) if public_id else queryset
+
+    return RelatedRecordFilter
 
 
 class AddableRecordAdmin(RecordAdmin):

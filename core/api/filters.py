@@ -33,7 +33,7 @@ class StrictOrderingFilter(OrderingFilter):
         if unknown:
             text = f"This list can be ordered by: {', '.join(allowed)}. Put a minus in front to reverse the order."
             raise ValidationError({self.ordering_param: [text]})
-        return list(fields)
+        return [*fields, "pk"]  # records with the same value keep their place from page to page
 
 
 def check_parameters(request: "Request", taken: Iterable[str]) -> None:

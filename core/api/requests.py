@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from rest_framework import serializers, status
@@ -21,10 +20,10 @@ from core import clock
 from core.actors import Actor
 from core.api.name_shortening import shorten_names
 from core.models import IdempotentRequest
+from core.people import Person
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
-MAX_ID = 2**63 - 1
 
 Write = Callable[..., Response]
 
@@ -57,22 +56,17 @@ class TextOnlyField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class IdField(serializers.IntegerField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=MAX_ID, **kwargs)
-
-
 class NoFields(StrictSerializer):
     """A write with an empty body."""
 
 
 def actor_of(request: Request) -> Actor:
-    return Actor.client_system(client_of(request).pk)
+    return Actor.client_system(client_of(request).public_id)
 
 
-def client_of(request: Request) -> User:
+def client_of(request: Request) -> Person:
     user = request.user
-    if not isinstance(user, User):
+    if not isinstance(user, Person):
         raise TypeError("The request is not authenticated.")
     return user
 

@@ -1,4 +1,5 @@
 import core.encryption
+import core.public_records
 import django.core.validators
 import django.db.models.deletion
 from django.conf import settings
@@ -72,6 +73,7 @@ class Migration(migrations.Migration):
             name='CompanyRules',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('name', models.CharField(help_text='As customers know it.', max_length=120, verbose_name='company name')),
                 ('contact', models.CharField(help_text='How customers reach the company, in one line: phone number and e-mail address.', max_length=200)),
                 ('broker_number', models.CharField(help_text='The registration with the PUCT, shown to customers: BR and six digits.', max_length=8, validators=[django.core.validators.RegexValidator('\\ABR[0-9]{6}\\Z', 'Type BR and six digits.')], verbose_name='broker registration number')),

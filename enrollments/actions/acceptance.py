@@ -78,13 +78,13 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
     check_authority_for(case, at=at)
     enrollment, poa = case.enrollment, case.known_poa
     if enrollment.attested_poa_id != poa.pk:
-        raise EnrollmentMoved(f"POA {poa.pk} is not attested to Light yet.")
+        raise EnrollmentMoved(f"{poa} is not attested to Light yet.")
     offer = PlanOffer.objects.get(pk=step.offer_id, enrollment=enrollment)
     verdict = offers.judge(offered_plan(offer), signed_limits(poa.envelope))
     if not verdict.fits:
-        raise OutsideAuthority(f"Offer {offer.pk} is outside the envelope of POA {poa.pk}.")
+        raise OutsideAuthority(f"The offer {offer} is outside the envelope of {poa}.")
     if doubts := plausibility.problems_with(offered_plan(offer)):
-        raise OutsideAuthority(f"Offer {offer.pk} is implausible: {'; '.join(doubts)}.")
+        raise OutsideAuthority(f"The offer {offer} is implausible: {'; '.join(doubts)}.")
     if not start_dates.is_legal(step.start, sent=chicago_day(at), window=policy.window):
         raise OutsideAuthority(f"{step.start} is not a legal start date for an acceptance sent at {at}.")
 
@@ -92,7 +92,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         "plan_uuid": str(offer.light_plan_uuid),
         "esi_id": offer.esi_id,
         "service_start_date": step.start.isoformat(),
-        "poa": poa.pk,
+        "poa": str(poa.public_id),
         "poa_sha256": poa.pdf_sha256,
         "verdict": verdict.as_json(),
         "notice": step.notice_id,
@@ -115,8 +115,8 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
     details = {
         **{name: request[name] for name in ("plan_uuid", "service_start_date", "poa", "poa_sha256", "notice")},
         "offer_sha256": attempt.offer_sha256,
-        "acceptance": attempt.pk,
-        "offer": offer.pk,
+        "acceptance": attempt.public_id,
+        "offer": offer.public_id,
     }
     take_move(case, "start_accepting", by=SYSTEM, at=at, reason=step.because, details=details)
     return attempt

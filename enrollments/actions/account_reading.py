@@ -347,7 +347,9 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
             case WriteKind.RECORD_CLIENT_AGENT if proven_outcomes.shows_attestation(
                 account, proven_outcomes.attestation_sent_at(current)
             ):
-                proven_outcomes.attest(case.enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
+                proven_outcomes.attest(
+                    case.enrollment, PoaDocument.objects.get(public_id=current.request["poa"]), at=at
+                )
                 close_done(case, current, answer={}, outcome="The account shows our attestation.", at=at)
             case WriteKind.UPDATE_ACCOUNT if proven_outcomes.shows_address(account, current):
                 close_done(case, current, answer={}, outcome="The account shows the corrected e-mail address.", at=at)

@@ -145,7 +145,7 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
         poa = case.known_poa
         signed_at = poa.signed_at
         assert signed_at is not None  # noqa: S101 - a constraint: signed means dated
-        request = {"poa": poa.pk, "client_agent_accepted_at": signed_at.isoformat()}
+        request = {"poa": str(poa.public_id), "client_agent_accepted_at": signed_at.isoformat()}
         return open_write(case, WriteKind.RECORD_CLIENT_AGENT, request, at=at), poa, signed_at
 
     write, poa, signed_at = record()
@@ -179,7 +179,7 @@ def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> Non
         case = still_due(enrollment_id, step, at=at, policy=tools.policy)
         check_authority_for(case, at=at, concluding=True)
         change = case.enrollment.customer.contact_changes.exclude(old_email=F("new_email")).latest("changed_at", "pk")
-        request = {"fields": ["email"], "change": change.pk}
+        request = {"fields": ["email"], "change": str(change.public_id)}
         return open_write(case, WriteKind.UPDATE_ACCOUNT, request, at=at), change.new_email
 
     write, email = record()

@@ -147,7 +147,7 @@ def _record(
         "plan_uuid": str(offer.light_plan_uuid),
         "esi_id": offer.esi_id,
         "service_start_date": start.isoformat(),
-        "poa": poa.pk,
+        "poa": str(poa.public_id),
         "poa_sha256": poa.pdf_sha256,
         "verdict": offer.verdict,
         "adopted_at": at.isoformat(),

@@ -53,7 +53,7 @@ def hand_out_evidence(*, enrollment_id: int, by: Actor, at: datetime) -> Evidenc
     if problems:
         logger.error("The evidence of enrollment %s was altered: %s", enrollment_id, problems[0])
     prefix = "ALTERED-" if problems else ""
-    name = f"{prefix}evidence-{enrollment_id}-{summary.sha256[:12]}.zip"
+    name = f"{prefix}evidence-{summary.sha256[:12]}.zip"
     return EvidencePack(file=file, name=name, summary=summary, problems=problems)
 
 

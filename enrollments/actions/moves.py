@@ -77,7 +77,12 @@ def _add_event(
     moved = f", {old_status} → {enrollment.status}" if old_status != enrollment.status else ""
     log_context.log_for_case(f"{name}{moved}, by {by}", case=enrollment.pk)
     if poa is not None:
-        move_details = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}
+        move_details = {
+            "enrollment": enrollment.public_id,
+            "from": old_status,
+            "to": enrollment.status,
+            "reason": reason,
+        }
         evidence.record(
             poa, kind=f"enrollment.{name}", by=by, at=at, details={**details, **move_details}, is_locked=True
         )

@@ -32,8 +32,8 @@ def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: P
         until=step.until,
     )
     details = {
-        "notice": notice.pk,
-        "offer": offer.pk,
+        "notice": notice.public_id,
+        "offer": offer.public_id,
         "offer_sha256": offer.raw_sha256,
         "plan_uuid": str(offer.light_plan_uuid),
         "start_date": step.start,

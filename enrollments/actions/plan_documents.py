@@ -101,7 +101,7 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
         )
         current.save()
         details = {
-            "offer": current.offer_id,
+            "offer": current.offer.public_id,
             "kind": current.kind,
             "sha256": file.sha256,
             "size_bytes": file.size_bytes,

@@ -61,7 +61,7 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
             },
             outcome=_summarize(offered, fitting=fitting, kept=len(kept)),
             at=tools.clock.now(),
-            details={"offers": {str(offer.pk): offer.raw_sha256 for offer in kept}},
+            details={"offers": {str(offer.public_id): offer.raw_sha256 for offer in kept}},
         )
 
     keep()

@@ -87,7 +87,7 @@ def shows_attestation(account: Account, sent_at: datetime) -> bool:
 
 def shows_address(account: Account, write: LightWrite) -> bool:
     """Whether the account has the e-mail address that this write sent to Light."""
-    sent_email = ContactChange.objects.get(pk=write.request["change"]).new_email
+    sent_email = ContactChange.objects.get(public_id=write.request["change"]).new_email
     return (account.email or "").strip().lower() == sent_email.lower()
 
 

@@ -27,6 +27,7 @@ from enrollments.states import (
     DifferenceKind,
     EnrollmentStatus,
 )
+from installations.models import Site
 
 ACCOUNTS_PER_BATCH = 50
 MAX_COMPARISONS = 3
@@ -234,7 +235,8 @@ def _add_accounts_without_case(batch: _Batch, tools: Tools, pause: Callable[[flo
 def _describe_unlinked_account(account: Account, cases: list[int]) -> str:
     text = f"Status “{account.status or ''}”, {'with' if account.shows_acceptance else 'without'} an accepted plan."
     if len(cases) > 1:
-        text += f" It may belong to any of the cases {', '.join(map(str, cases))}, which are on hold."
+        places = "; ".join(str(place) for place in Site.objects.filter(enrollments__in=cases).order_by("pk"))
+        text += f" It may belong to the case of any of these sites, which are on hold: {places}."
     return text
 
 

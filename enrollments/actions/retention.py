@@ -67,7 +67,7 @@ class Candidate:
     @property
     def subject(self) -> str:
         kind = "enrollment" if isinstance(self.record, Enrollment) else "POA"
-        return f"{kind} {self.record.pk}"
+        return f"{kind} {self.record.public_id}"
 
     def is_due(self, today: date) -> bool:
         return not self.obstacle and self.term.until is not None and self.term.until < today
@@ -87,13 +87,12 @@ def candidates(*, today: date) -> Iterator[Candidate]:
 
 def open_subjects() -> Iterator[str]:
     """Yield the names of cases and requests that are not settled. No rule applies to them yet."""
-    for pk in (
-        Enrollment.objects.exclude(status__in=sorted(SETTLED_STATUSES)).order_by("pk").values_list("pk", flat=True)
-    ):
-        yield f"enrollment {pk}"
+    unsettled = Enrollment.objects.exclude(status__in=sorted(SETTLED_STATUSES)).order_by("pk")
+    for public_id in unsettled.values_list("public_id", flat=True):
+        yield f"enrollment {public_id}"
     waiting = PoaDocument.objects.exclude(status__in=sorted(NEVER_SIGNED)).filter(signed_at=None)
-    for pk in waiting.order_by("pk").values_list("pk", flat=True):
-        yield f"POA {pk}"
+    for public_id in waiting.order_by("pk").values_list("public_id", flat=True):
+        yield f"POA {public_id}"
 
 
 def _rules() -> list[Rule]:
@@ -237,7 +236,7 @@ def _destroy_records_of(enrollment: Enrollment, rows: Counter[str]) -> None:
 def _destroy_request(poa_id: int, *, by: Actor, at: datetime) -> Destruction:
     poa = PoaDocument.objects.select_for_update(of=("self",)).get(pk=poa_id)
     if poa.status not in NEVER_SIGNED:
-        raise StillKept(f"POA {poa_id} is “{poa.get_status_display()}”.")
+        raise StillKept(f"{poa} is “{poa.get_status_display()}”.")
     candidate = _request(poa, _rules(), today=chicago_day(at))
     destruction = _begin(candidate, sha256=_sha256_of(poa), by=by, at=at)
     rows: Counter[str] = Counter()
@@ -293,7 +292,7 @@ def _destroy_poa(poa: PoaDocument, destruction: Destruction, rows: Counter[str],
     entries = EvidenceEntry.objects.filter(poa=poa).count()
     if entries:
         reason = (
-            f"Destruction {destruction.pk}: {destruction.get_record_class_display()}; {destruction.rule}; SHA-256 of "
+            f"{destruction.get_record_class_display()}; {destruction.rule}; SHA-256 of "
             f"what was destroyed: {destruction.sha256}."
         )
         evidence.destroy(poa, reason=reason, by=by, at=at)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from core import clock
 from core.admin.buttons import Button, ButtonContext, ButtonForm
-from core.admin.links import can_view, record_url
+from core.admin.links import can_view, list_url, record_url
 from core.admin.records import RecordAdmin, buttons_of
 from core.admin.tables import Cell, Table, display
 from core.dates import chicago_day
@@ -42,7 +42,7 @@ from enrollments.engine.wiring import hosted_pages_client, policy
 from enrollments.evidence_pack.building import PackNotMade
 from enrollments.evidence_pack.contents import RECORDS_IN_PACK
 from enrollments.light.errors import LightError
-from enrollments.models import Enrollment, Hold, LegalHoldKind, PlanDocument, PlanDocumentKind, PlanOffer
+from enrollments.models import Enrollment, Hold, LegalHoldKind, PlanDocument, PlanDocumentKind, PlanOffer, RemoteCall
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode, LeavingReason
 from installations.models import Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
@@ -393,7 +393,7 @@ class EnrollmentAdmin(RecordAdmin):
             "timeline": _timeline(record, request),
             "timeline_length": queries.TIMELINE_LENGTH,
             "offers": _offers(record, now=now) if can_view(request, PlanOffer) else [],
-            "calls_url": f"{reverse('admin:enrollments_remotecall_changelist')}?enrollment__id__exact={record.pk}",
+            "calls_url": list_url(RemoteCall, enrollment=record),
         }
         if hold is not None:
             of_same_reason = list(record.holds.filter(code=hold.code).order_by("since"))

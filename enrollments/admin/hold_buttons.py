@@ -114,7 +114,11 @@ def drafting_button(enrollment: Enrollment, request: HttpRequest) -> list[Cell]:
     may_draft = request.user.has_perm("poa_documents.add_poadocument")
     if not may_draft or enrollment.status != EnrollmentStatus.OPEN or unsigned_poa_of(enrollment.site_id) is not None:
         return []
-    known = {"customer": enrollment.customer_id, "site": enrollment.site_id, BACK: record_url(enrollment)}
+    known = {
+        "customer": enrollment.customer.public_id,
+        "site": enrollment.site.public_id,
+        BACK: record_url(enrollment),
+    }
     return [
         Cell("Draft a new power of attorney", f"{reverse('admin:poa_documents_poadocument_add')}?{urlencode(known)}")
     ]

@@ -8,6 +8,7 @@ from core import stored_files
 from core.admin.buttons import Button, ButtonContext
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
+from core.dates import chicago_day
 from core.downloads import file_response
 from core.stored_files import FileAltered, StoredFile
 from enrollments.light.documents import SUFFIXES
@@ -35,7 +36,7 @@ class StateFilter(admin.SimpleListFilter):
 def _download(context: ButtonContext) -> HttpResponse:
     document: PlanDocument = context.record
     content = stored_files.read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
-    name = f"{document.kind.lower()}-{document.pk}{SUFFIXES.get(document.content_type, '')}"
+    name = f"{document.kind.lower()}-{chicago_day(document.owed_since)}{SUFFIXES.get(document.content_type, '')}"
     return file_response(content, name=name, content_type=document.content_type)
 
 

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from core.admin.links import record_url
-from core.admin.records import RecordAdmin
+from core.admin.records import RecordAdmin, related_record_filter
 from core.admin.tables import Cell, Table, display
 from enrollments.models import Difference, ReconciliationRun
 
@@ -54,7 +54,7 @@ class ReconciliationRunAdmin(RecordAdmin):
 @admin.register(Difference)
 class DifferenceAdmin(RecordAdmin):
     list_display = ("kind", "enrollment", "light_account_uuid", "ours", "theirs", "run")
-    list_filter = ("kind", "run")
+    list_filter = ("kind", related_record_filter("run"))
     search_fields = ("light_account_uuid", "enrollment__site__esi_id", "enrollment__customer__last_name__unaccented")
     list_select_related = ("enrollment", "run")
     fieldsets = (

@@ -58,7 +58,7 @@ class LegalHoldAdmin(RecordAdmin):
 
 @admin.register(Destruction)
 class DestructionAdmin(RecordAdmin):
-    list_display = ("subject", "record_class", "kept_until_date", "at", "actor", "sha256")
+    list_display = ("__str__", "record_class", "kept_until_date", "at", "actor", "sha256")
     list_filter = ("record_class", "at")
     search_fields = ("subject", "sha256")
 

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core.api.records import RecordAnswer, Reference
 from core.api.requests import StrictSerializer
 from enrollments.models import Enrollment, Hold, Pause, PlanOffer
 from enrollments.states import HoldOwner, LeavingReason
@@ -19,7 +20,7 @@ class GateAnswer(serializers.Serializer[dict[str, object]]):
     because = serializers.CharField()
 
 
-class HoldAnswer(serializers.ModelSerializer[Hold]):
+class HoldAnswer(RecordAnswer[Hold]):
     class Meta:
         model = Hold
         fields = (
@@ -32,11 +33,12 @@ class HoldAnswer(serializers.ModelSerializer[Hold]):
             "released_at",
             "released_by",
             "release_reason",
+            "updated_at",
         )
         read_only_fields = fields
 
 
-class OfferAnswer(serializers.ModelSerializer[PlanOffer]):
+class OfferAnswer(RecordAnswer[PlanOffer]):
     class Meta:
         model = PlanOffer
         fields = (
@@ -51,11 +53,16 @@ class OfferAnswer(serializers.ModelSerializer[PlanOffer]):
             "stale_at",
             "verdict",
             "fits",
+            "updated_at",
         )
         read_only_fields = fields
 
 
-class EnrollmentAnswer(serializers.ModelSerializer[Enrollment]):
+class EnrollmentAnswer(RecordAnswer[Enrollment]):
+    customer = Reference()
+    site = Reference()
+    installations = Reference(many=True)
+    accepted_offer = Reference(allow_null=True)
     gates = GateAnswer(many=True, read_only=True)
     whose_turn = serializers.ChoiceField(choices=HoldOwner.choices, allow_blank=True, read_only=True)
     left_reason = serializers.ChoiceField(choices=LeavingReason.choices, allow_blank=True, read_only=True)
@@ -90,6 +97,7 @@ class EnrollmentAnswer(serializers.ModelSerializer[Enrollment]):
             "ended_because",
             "left_reason",
             "win_back_note",
+            "updated_at",
         )
         read_only_fields: tuple[str, ...] = fields
 
@@ -112,10 +120,10 @@ class Release(StrictSerializer):
     reason = serializers.CharField(max_length=2000, help_text="What was done about the reason for the hold.")
 
 
-class PauseAnswer(serializers.ModelSerializer[Pause]):
+class PauseAnswer(RecordAnswer[Pause]):
     class Meta:
         model = Pause
-        fields = ("id", "light_plan_group", "reason", "started_at", "started_by", "ended_at", "ended_by")
+        fields = ("id", "light_plan_group", "reason", "started_at", "started_by", "ended_at", "ended_by", "updated_at")
         read_only_fields = fields
 
 

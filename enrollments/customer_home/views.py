@@ -12,6 +12,7 @@ from django.urls import reverse
 from core import clock
 from core.actors import Actor
 from core.company_rules import current_rules
+from core.dates import chicago_day
 from core.downloads import file_response
 from core.stored_files import StoredFile, read
 from enrollments.actions.account_reading import request_reading
@@ -64,7 +65,10 @@ def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         return _to_home(request)
     try:
         link = hosted_link(
-            enrollment_id=enrollment.pk, light=hosted_pages_client(), by=Actor.customer(poa.customer_id), at=clock.now()
+            enrollment_id=enrollment.pk,
+            light=hosted_pages_client(),
+            by=Actor.customer(poa.customer.public_id),
+            at=clock.now(),
         )
     except NoAccountYet:
         return _to_home(request, problem="early")
@@ -96,7 +100,7 @@ def hold(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     if request.method != "POST" or enrollment is None:
         return _to_home(request)
     try:
-        hold_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer_id), at=clock.now())
+        hold_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer.public_id), at=clock.now())
     except NothingToHold:
         return _to_home(request, problem="held_too_late")
     return _to_home(request)
@@ -108,7 +112,7 @@ def resume(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     enrollment = enrollment_of(poa)
     if request.method == "POST" and enrollment is not None:
         try:
-            resume_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer_id), at=clock.now())
+            resume_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer.public_id), at=clock.now())
         except NotOnHold:
             about = {"case": enrollment.pk}
             logger.info("The customer resumed an enrollment that was no longer on hold.", extra=about)
@@ -129,7 +133,7 @@ def plan_document(request: HttpRequest, poa: PoaDocument, *, kind: str) -> HttpR
         about = {"case": document.offer.enrollment_id}
         logger.exception("Plan document %s cannot be read for its customer.", document.pk, extra=about)
         return _home(request, poa, problem="document_away", status=503)
-    name = f"{kind.lower()}-{document.offer_id}{SUFFIXES[document.content_type]}"
+    name = f"{kind.lower()}-{chicago_day(document.owed_since)}{SUFFIXES[document.content_type]}"
     return file_response(content, name=name, content_type=document.content_type)
 
 

@@ -118,7 +118,7 @@ class NoticeFacts:
     `posted_date` is the Chicago day on which a paper notice was mailed, if one was.
     """
 
-    notice_id: int
+    notice_id: str
     poa_id: int
     plan: OfferedPlan
     start: date

@@ -56,7 +56,7 @@ class AcceptPlan:
     poa_id: int
     start: date
     because: str
-    notice_id: int | None = None
+    notice_id: str | None = None
 
 
 @dataclass(frozen=True)

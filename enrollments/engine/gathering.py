@@ -477,7 +477,7 @@ def _notice(enrollment: Enrollment) -> NoticeFacts | None:
     notice, mail = found
     posted_at = mail.not_needed_at if mail is not None and mail.state == MailState.POSTED else None
     return NoticeFacts(
-        notice_id=notice.pk,
+        notice_id=str(notice.public_id),
         poa_id=notice.poa_id,
         plan=offered_plan(notice.offer),
         start=notice.start_date,

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from core import stored_files
 from core.stored_files import FileAltered, StoredFile
 from enrollments.evidence_pack import anchors, contents, story, verify_pack
-from enrollments.evidence_pack.spool import Missing, Spool, instant
+from enrollments.evidence_pack.spool import Missing, Spool, id_of, instant
 from enrollments.models import Enrollment
 
 CHUNK_BYTES = 65536
@@ -43,7 +43,7 @@ manifest.json    path, size and SHA-256 of every other file
 verify_pack.py   checks all of it: python3 verify_pack.py PACK.zip
 
 If you do not trust the pack, get verify_pack.py from someone you trust. Times are UTC unless stated
-otherwise. "staff:3" and similar are IDs of people; the office knows their names.
+otherwise. "staff:" with an ID is a person; the office knows their names. The story numbers them.
 """
 
 
@@ -81,7 +81,7 @@ def build(enrollment_id: int, target: BinaryIO) -> PackSummary:
         spool.write_bytes("story.pdf", story.render(told, newest_fact_at=newest))
         spool.write_bytes("verify_pack.py", Path(verify_pack.__file__).read_bytes())
         spool.write_bytes("README.txt", README.encode())
-        missing = _write_archive(enrollment_id, spool, target, newest=newest)
+        missing = _write_archive(enrollment, spool, target, newest=newest)
     sha256, size = _measured(target)
     target.seek(0)
     return PackSummary(sha256=sha256, size_bytes=size, newest_fact_at=newest, missing=missing)
@@ -98,7 +98,7 @@ def _snapshot() -> Iterator[None]:
         yield
 
 
-def _write_archive(enrollment_id: int, spool: Spool, target: BinaryIO, *, newest: datetime) -> tuple[Missing, ...]:
+def _write_archive(enrollment: Enrollment, spool: Spool, target: BinaryIO, *, newest: datetime) -> tuple[Missing, ...]:
     listed: list[dict[str, object]] = []
     missing: list[Missing] = []
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
@@ -112,7 +112,7 @@ def _write_archive(enrollment_id: int, spool: Spool, target: BinaryIO, *, newest
                     _add(archive, path, file, listed)
         manifest = {
             "format": verify_pack.FORMAT,
-            "enrollment": enrollment_id,
+            "enrollment": id_of(enrollment),
             "newest_fact_at": instant(newest),
             "files": listed,
             "missing": [vars(each) for each in missing],

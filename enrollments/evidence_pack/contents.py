@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from core.stored_files import StoredFile
-from enrollments.evidence_pack.spool import Spool, fields
+from enrollments.evidence_pack.spool import Spool, fields, id_of, identified
 from enrollments.light.documents import SUFFIXES as DOCUMENT_SUFFIXES
 from enrollments.light.redaction import redact, redact_text
 from enrollments.models import (
@@ -80,25 +80,25 @@ def poas_of(enrollment: Enrollment) -> list[PoaDocument]:
 
 
 def folder_of(poa: PoaDocument) -> str:
-    return f"authority/poa-{poa.pk}"
+    return f"authority/poa-{poa.public_id}"
 
 
 def _case(enrollment: Enrollment, spool: Spool) -> None:
     customer, site = enrollment.customer, enrollment.site
     case = {
         "customer": {
-            **fields(customer, "id", "first_name", "last_name", "email", "phone", "language"),
+            **identified(customer, "first_name", "last_name", "email", "phone", "language"),
             "contact_verified_at": spool.fact_at(customer.contact_verified_at),
         },
-        "site": fields(site, "id", "address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code"),
+        "site": identified(site, "address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code"),
         "enrollment": {
-            **fields(enrollment, "id", "status", "light_account_uuid", "light_status", "service_start_date"),
+            **identified(enrollment, "status", "light_account_uuid", "light_status", "service_start_date"),
             **{
                 name: spool.fact_at(getattr(enrollment, name))
                 for name in ("opened_at", "attested_at", "accepted_at", "finalized_at", "active_at", "ended_at")
             },
-            "attested_poa": enrollment.attested_poa_id,
-            "accepted_offer": enrollment.accepted_offer_id,
+            "attested_poa": id_of(enrollment.attested_poa),
+            "accepted_offer": id_of(enrollment.accepted_offer),
             "ended_because": enrollment.ended_because,
             **fields(enrollment, "service_end_date", "left_reason", "win_back_note"),
         },
@@ -111,7 +111,7 @@ def _case(enrollment: Enrollment, spool: Spool) -> None:
     spool.write_lines("case/events.jsonl", (_event(event, spool) for event in _rows(enrollment.events.all())))
     holds = [
         {
-            **fields(hold, "id", "code", "because", "owner", "act_by_date", "released_by", "release_reason"),
+            **identified(hold, "code", "because", "owner", "act_by_date", "released_by", "release_reason"),
             "since": spool.fact_at(hold.since),
             "released_at": spool.fact_at(hold.released_at),
         }
@@ -122,7 +122,7 @@ def _case(enrollment: Enrollment, spool: Spool) -> None:
 
 def _event(event: EnrollmentEvent | InstallationEvent, spool: Spool) -> dict[str, Any]:
     return {
-        **fields(event, "id", "name", "reason"),
+        **identified(event, "name", "reason"),
         "from": event.old_status,
         "to": event.new_status,
         "by": event.actor,
@@ -136,9 +136,9 @@ def _event(event: EnrollmentEvent | InstallationEvent, spool: Spool) -> dict[str
 def collect_authority(poa: PoaDocument, spool: Spool) -> None:
     """Write every record of one power of attorney into the spool, and name its sealed file."""
     folder = folder_of(poa)
-    envelope_names = ("id", "plan_name", "esi_id", "earliest_start_date", "latest_start_date", "sunset_date", "uses")
+    envelope_names = ("plan_name", "esi_id", "earliest_start_date", "latest_start_date", "sunset_date", "uses")
     document = {
-        **fields(poa, "id", "status", "signature_kind", "signed_from_ip", "signed_user_agent", "document_sha256"),
+        **identified(poa, "status", "signature_kind", "signed_from_ip", "signed_user_agent", "document_sha256"),
         **fields(poa, "pdf_sha256", "pdf_size_bytes", "suspended_because", "ended_because", "revocation_channel"),
         **fields(poa, "uses_made", "paper_wanted_channel"),
         **{
@@ -146,15 +146,18 @@ def collect_authority(poa: PoaDocument, spool: Spool) -> None:
             for name in ("created_at", "sent_at", "signed_at", "sealed_at", "ended_at", *_REVOCATION_FIELDS)
         },
         "wording": fields(poa.template, "version", "language", "title"),
-        "promise": fields(poa.promise, "id", "name"),
-        "envelope": fields(poa.envelope, *envelope_names, *LIMIT_FIELDS),
+        "promise": identified(poa.promise, "name"),
+        "envelope": identified(poa.envelope, *envelope_names, *LIMIT_FIELDS),
     }
     spool.write_json(f"{folder}/poa.json", document)
     consents = poa.consents.order_by("given_at", "pk")
     spool.write_json(f"{folder}/consents.json", [_consent(consent, spool) for consent in consents])
+    numbers = Enrollment.objects.filter(customer=poa.customer_id).values_list("pk", "public_id")
+    enrollments: dict[int | None, str] = {number: str(public_id) for number, public_id in numbers}
     mails = [
         {
-            **fields(mail, "id", "kind", "attempts", "case_number", "sent_to"),
+            **identified(mail, "kind", "attempts", "sent_to"),
+            "enrollment": enrollments.get(mail.case_number),
             **{
                 name: spool.fact_at(getattr(mail, name))
                 for name in ("created_at", "sent_at", "returned_at", "not_needed_at")
@@ -176,15 +179,15 @@ def _papers(poa: PoaDocument) -> "QuerySet[PaperSignature]":
 
 
 def _paper(paper: PaperSignature, folder: str, spool: Spool) -> dict[str, Any]:
-    path = f"{folder}/scan-{paper.pk}{PROOF_SUFFIXES[paper.scan_content_type]}"
+    path = f"{folder}/scan-{paper.public_id}{PROOF_SUFFIXES[paper.scan_content_type]}"
     spool.name_stored(path, StoredFile(paper.scan_storage_key, paper.scan_sha256, paper.scan_size_bytes))
     received = path if paper.received_sha256 == paper.scan_sha256 else None
     if received is None and paper.received_storage_key:
-        received = f"{folder}/scan-{paper.pk}-as-received{PROOF_SUFFIXES[paper.scan_content_type]}"
+        received = f"{folder}/scan-{paper.public_id}-as-received{PROOF_SUFFIXES[paper.scan_content_type]}"
         size = paper.received_size_bytes or 0
         spool.name_stored(received, StoredFile(paper.received_storage_key, paper.received_sha256, size))
     return {
-        **fields(paper, "id", "signed_date", "document_sha256", "recorded_by", "confirmed_by", "refused_by"),
+        **identified(paper, "signed_date", "document_sha256", "recorded_by", "confirmed_by", "refused_by"),
         **fields(paper, "refused_because"),
         **{name: spool.fact_at(getattr(paper, name)) for name in ("recorded_at", "confirmed_at", "refused_at")},
         "sha256": paper.scan_sha256,
@@ -195,14 +198,14 @@ def _paper(paper: PaperSignature, folder: str, spool: Spool) -> dict[str, Any]:
 
 
 def _consent(consent: ConsentRecord, spool: Spool) -> dict[str, Any]:
-    names = ("id", "statement", "wording_version", "words", "wording_sha256", "language", "ip_address", "user_agent")
-    return {**fields(consent, *names), "given_at": spool.fact_at(consent.given_at)}
+    names = ("statement", "wording_version", "words", "wording_sha256", "language", "ip_address", "user_agent")
+    return {**identified(consent, *names), "given_at": spool.fact_at(consent.given_at)}
 
 
 def _entry(entry: EvidenceEntry, spool: Spool) -> dict[str, Any]:
     """Return exactly what the entry's hash covers, and the hash."""
     return {
-        "poa": entry.poa_id,
+        "poa": id_of(entry.poa),
         **fields(entry, "number", "kind", "actor", "details", "previous_sha256", "sha256"),
         "at": spool.fact_at(entry.at),
     }
@@ -216,38 +219,41 @@ def _go_live(enrollment: Enrollment, spool: Spool) -> None:
     spool.write_json("go-live/installations.json", [_job(job, spool) for job in jobs])
     proofs = [
         _proof(proof, spool)
-        for proof in ProofFile.objects.filter(report__installation__in=jobs).order_by("pk").iterator(chunk_size=1)
+        for proof in ProofFile.objects.filter(report__installation__in=jobs)
+        .select_related("report")
+        .order_by("pk")
+        .iterator(chunk_size=1)
     ]
     spool.write_json("go-live/proofs.json", proofs)
 
 
 def _job(job: Installation, spool: Spool) -> dict[str, Any]:
-    names = ("id", "kind", "size_kw", "contract_signed_date", "embargo_end_date", "scheduled_date", "status")
+    names = ("kind", "size_kw", "contract_signed_date", "embargo_end_date", "scheduled_date", "status")
     return {
-        **fields(job, *names),
+        **identified(job, *names),
         "created_at": spool.fact_at(job.created_at),
         "events": [_event(event, spool) for event in job.events.all()],
-        "reports": [_report(report, spool) for report in job.reports.order_by("pk")],
+        "reports": [_report(report, spool) for report in job.reports.select_related("corrects").order_by("pk")],
     }
 
 
 def _report(report: GoLiveReport, spool: Spool) -> dict[str, Any]:
     return {
-        **fields(report, "id", "granted_date", "source", "utility_reference", "note", "status", "reported_by"),
+        **identified(report, "granted_date", "source", "utility_reference", "note", "status", "reported_by"),
         **fields(report, "device_at", "confirmed_by", "closing_reason"),
         "received_at": spool.fact_at(report.received_at),
         "confirmed_at": spool.fact_at(report.confirmed_at),
-        "corrects": report.corrects_id,
+        "corrects": id_of(report.corrects),
     }
 
 
 def _proof(proof: ProofFile, spool: Spool) -> dict[str, Any]:
-    path = f"go-live/proof-{proof.pk}{PROOF_SUFFIXES[proof.content_type]}"
+    path = f"go-live/proof-{proof.public_id}{PROOF_SUFFIXES[proof.content_type]}"
     if proof.unstored_content is not None:
         spool.write_bytes(path, bytes(proof.unstored_content))
     else:
         spool.name_stored(path, StoredFile(proof.storage_key, proof.sha256, proof.size_bytes))
-    received = f"go-live/proof-{proof.pk}-as-received{PROOF_SUFFIXES[proof.content_type]}"
+    received = f"go-live/proof-{proof.public_id}-as-received{PROOF_SUFFIXES[proof.content_type]}"
     if proof.unstored_received is not None:
         spool.write_bytes(received, bytes(proof.unstored_received))
     elif proof.received_storage_key:
@@ -257,8 +263,8 @@ def _proof(proof: ProofFile, spool: Spool) -> dict[str, Any]:
     else:
         received = ""
     return {
-        **fields(proof, "id", "sha256", "received_sha256", "size_bytes", "content_type", "original_name"),
-        "report": proof.report_id,
+        **identified(proof, "sha256", "received_sha256", "size_bytes", "content_type", "original_name"),
+        "report": id_of(proof.report),
         "path": path,
         "received_path": received or None,
     }
@@ -270,12 +276,12 @@ def _proof(proof: ProofFile, spool: Spool) -> dict[str, Any]:
 def _light(enrollment: Enrollment, spool: Spool) -> None:
     writes = _rows(enrollment.writes.order_by("opened_at", "pk"))
     spool.write_lines("light/writes.jsonl", (_write(write, spool) for write in writes))
-    offers = _rows(enrollment.offers.order_by("requested_at", "pk"))
+    offers = _rows(enrollment.offers.select_related("write").order_by("requested_at", "pk"))
     spool.write_lines("light/offers.jsonl", (_offer(offer, spool) for offer in offers))
     attempts = list(enrollment.acceptances.select_related("write", "offer", "poa__envelope").order_by("pk"))
     spool.write_json("light/acceptances.json", [_acceptance(attempt, spool) for attempt in attempts])
     spool.write_json("case/date-plan.json", [_date_plan(attempt) for attempt in attempts])
-    notices = enrollment.notices.order_by("given_at", "pk")
+    notices = enrollment.notices.select_related("offer", "poa").order_by("given_at", "pk")
     spool.write_json("case/notices.json", [_notice(notice, spool) for notice in notices])
     calls = _rows(enrollment.remote_calls.order_by("at", "pk"))
     spool.write_lines("light/calls.jsonl", (_call(call, spool) for call in calls))
@@ -285,25 +291,25 @@ def _light(enrollment: Enrollment, spool: Spool) -> None:
 
 def _write(write: LightWrite, spool: Spool) -> dict[str, Any]:
     return {
-        **fields(write, "id", "kind", "status", "request", "answer", "outcome", "hold_code"),
+        **identified(write, "kind", "status", "request", "answer", "outcome", "hold_code"),
         **{name: spool.fact_at(getattr(write, name)) for name in ("opened_at", "doubt_since", "closed_at")},
     }
 
 
 def _offer(offer: PlanOffer, spool: Spool) -> dict[str, Any]:
     return {
-        **fields(offer, "id", "light_plan_uuid", "name", *OFFERED_FIELDS, "stale_at", "verdict", "fits", "raw"),
-        "asked_by_write": offer.write_id,
+        **identified(offer, "light_plan_uuid", "name", *OFFERED_FIELDS, "stale_at", "verdict", "fits", "raw"),
+        "asked_by_write": id_of(offer.write),
         "requested_at": spool.fact_at(offer.requested_at),
     }
 
 
 def _notice(notice: AdvanceNotice, spool: Spool) -> dict[str, Any]:
     return {
-        **fields(notice, "id", "start_date", "until"),
-        "offer": notice.offer_id,
+        **identified(notice, "start_date", "until"),
+        "offer": id_of(notice.offer),
         "plan_uuid": str(notice.offer.light_plan_uuid),
-        "poa": notice.poa_id,
+        "poa": id_of(notice.poa),
         "given_at": spool.fact_at(notice.given_at),
     }
 
@@ -311,9 +317,8 @@ def _notice(notice: AdvanceNotice, spool: Spool) -> dict[str, Any]:
 def _acceptance(attempt: AcceptAttempt, spool: Spool) -> dict[str, Any]:
     request = attempt.write.request
     return {
-        **fields(
+        **identified(
             attempt,
-            "id",
             "poa_sha256",
             "offer_sha256",
             "poa_use",
@@ -322,12 +327,12 @@ def _acceptance(attempt: AcceptAttempt, spool: Spool) -> dict[str, Any]:
             "chicago_date",
             "succeeded",
         ),
-        "offer": attempt.offer_id,
+        "offer": id_of(attempt.offer),
         "plan_uuid": str(attempt.offer.light_plan_uuid),
-        "poa": attempt.poa_id,
+        "poa": id_of(attempt.poa),
         "notice": request.get("notice"),
         "verdict": request.get("verdict", []),
-        "write": attempt.write_id,
+        "write": id_of(attempt.write),
         "opened_at": spool.fact_at(attempt.write.opened_at),
         "closed_at": spool.fact_at(attempt.write.closed_at),
     }
@@ -336,7 +341,7 @@ def _acceptance(attempt: AcceptAttempt, spool: Spool) -> dict[str, Any]:
 def _date_plan(attempt: AcceptAttempt) -> dict[str, Any]:
     """Return which rule determined each date when it was sent. Attempts by old releases recorded only the date."""
     return {
-        "acceptance": attempt.pk,
+        "acceptance": id_of(attempt),
         **fields(attempt, "chicago_date", "service_start_date"),
         "signed_range": fields(attempt.poa.envelope, "earliest_start_date", "latest_start_date", "sunset_date"),
         "bounds": attempt.write.request.get("date_plan"),
@@ -345,7 +350,7 @@ def _date_plan(attempt: AcceptAttempt) -> dict[str, Any]:
 
 def _call(call: RemoteCall, spool: Spool) -> dict[str, Any]:
     return {
-        **fields(call, "id", "purpose", "method", "path", "http_status", "seconds", "problem"),
+        **identified(call, "purpose", "method", "path", "http_status", "seconds", "problem"),
         "at": spool.fact_at(call.at),
     }
 
@@ -353,7 +358,7 @@ def _call(call: RemoteCall, spool: Spool) -> dict[str, Any]:
 def _delivery(delivery: WebhookDelivery, spool: Spool) -> dict[str, Any]:
     """Only webhooks with a valid signature are stored. The hash is that of the body before redaction."""
     return {
-        **fields(delivery, "id", "event_key", "event_name", "light_account_uuid", "outcome", "last_error"),
+        **identified(delivery, "event_key", "event_name", "light_account_uuid", "outcome", "last_error"),
         "signature": "verified over the raw body before it was stored",
         "body_sha256": delivery.body_sha256,
         "body": _readable(delivery.body),
@@ -370,18 +375,20 @@ def _readable(body: str) -> Any:
 
 
 def _plan_documents(enrollment: Enrollment, spool: Spool) -> None:
-    documents = PlanDocument.objects.filter(offer__enrollment=enrollment).order_by("offer_id", "kind")
+    documents = (
+        PlanDocument.objects.filter(offer__enrollment=enrollment).select_related("offer").order_by("offer_id", "kind")
+    )
     listed = []
     for document in documents:
         path = ""
         if document.storage_key:
             suffix = DOCUMENT_SUFFIXES[document.content_type]
-            path = f"plan/{document.kind.lower()}-offer-{document.offer_id}{suffix}"
+            path = f"plan/{document.kind.lower()}-offer-{document.offer.public_id}{suffix}"
             spool.name_stored(path, StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
         listed.append(
             {
                 **fields(document, "kind", "sha256", "size_bytes", "content_type", "last_error"),
-                "offer": document.offer_id,
+                "offer": id_of(document.offer),
                 "address": redact_text(document.url),
                 "path": path,
                 "owed_since": spool.fact_at(document.owed_since),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from core.public_records import PublicRecord
 from core.stored_files import StoredFile
 from poa_documents.journal.evidence import canonical_json
 
@@ -76,6 +77,15 @@ def instant(at: datetime | None) -> str | None:
 def fields(record: object, *names: str) -> dict[str, Any]:
     """Return the named fields of a record as plain values. Instants in them do not count as facts."""
     return {name: _plain(getattr(record, name)) for name in names}
+
+
+def identified(record: PublicRecord, *names: str) -> dict[str, Any]:
+    """Return the named fields and the public ID of a record."""
+    return {"id": id_of(record), **fields(record, *names)}
+
+
+def id_of(record: PublicRecord | None) -> str | None:
+    return str(record.public_id) if record is not None else None
 
 
 def _plain(value: Any) -> Any:

@@ -11,9 +11,10 @@ from typing import Any
 import typst
 from django.utils.text import capfirst
 
+from core.actors import ActorKind
 from core.company_rules import rules_at
-from core.dates import CHICAGO
-from enrollments.evidence_pack.contents import folder_of, poas_of
+from core.dates import CHICAGO, chicago_day
+from enrollments.evidence_pack.contents import poas_of
 from enrollments.evidence_pack.spool import Spool
 from enrollments.models import AcceptAttempt, Enrollment, EnrollmentEvent, LightWrite, PlanDocument, WebhookDelivery
 from enrollments.presenters import owner_label, reason_label
@@ -31,18 +32,36 @@ MAX_TEXT_LENGTH = 600
 Line = tuple[datetime, int, str, str, str]
 
 
+class People:
+    """Who acted, in the story's words: "staff 1" is the first employee in it. The other files have the public IDs."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[str]] = {}
+
+    def name(self, actor: str) -> str:
+        kind, _, person = actor.partition(":")
+        if not person or kind in {ActorKind.CUSTOMER.value.lower(), ActorKind.SYSTEM.value.lower()}:
+            return _words(kind)
+        met = self._known.setdefault(kind, [])
+        if person not in met:
+            met.append(person)
+        return f"{_words(kind)} {met.index(person) + 1}"
+
+
 def gather(enrollment: Enrollment, spool: Spool) -> dict[str, Any]:
     """Return the content of the story as plain text. Call it in the same snapshot as the other files."""
     poas = poas_of(enrollment)
     attempt = enrollment.acceptances.filter(succeeded=True).select_related("offer", "write", "poa").last()
-    lines = _lines(enrollment, poas)
-    shown = [[_moment(at), what, who, detail] for at, _order, what, who, detail in islice(lines, MAX_LINES)]
+    lines, people = _lines(enrollment, poas), People()
+    shown = [
+        [_moment(at), what, people.name(who), detail] for at, _order, what, who, detail in islice(lines, MAX_LINES)
+    ]
     return {
-        "title": f"Evidence for enrollment {enrollment.pk}",
+        "title": f"Evidence for {enrollment.customer}",
         "facts": _facts(enrollment),
         "chapters": [
             *(_authority_chapter(poa) for poa in poas),
-            _go_live_chapter(enrollment),
+            _go_live_chapter(enrollment, people),
             *([_offer_chapter(attempt), _dates_chapter(attempt)] if attempt else []),
             _documents_chapter(enrollment),
             _writes_chapter(enrollment),
@@ -148,26 +167,28 @@ def _authority_chapter(poa: PoaDocument) -> dict[str, Any]:
         ),
     ]
     return {
-        "title": f"Power of attorney {poa.pk}",
-        "note": f"The file, the exact words and the journal are in {folder_of(poa)} of this pack.",
+        "title": f"Power of attorney of {_day(chicago_day(poa.created_at))}",
+        "note": "The file, the exact words and the journal are under authority/, where document.pdf has this SHA-256.",
         "rows": rows,
     }
 
 
-def _go_live_chapter(enrollment: Enrollment) -> dict[str, Any]:
+def _go_live_chapter(enrollment: Enrollment, people: People) -> dict[str, Any]:
     rows = []
     for job in enrollment.installations.order_by("pk"):
-        rows.append((f"{job.get_kind_display()}, installation {job.pk}", job.get_status_display()))
+        rows.append(
+            (f"{job.get_kind_display()}, contract of {_day(job.contract_signed_date)}", job.get_status_display())
+        )
         for report in job.reports.order_by("pk"):
             proofs = ProofFile.objects.filter(report=report).order_by("pk")
             counts = "counts" if report.status in CURRENT_REPORT_STATUSES else report.get_status_display().lower()
-            files = "; ".join(f"proof {proof.pk}, SHA-256 {proof.sha256}" for proof in proofs) or "no proof file"
+            files = "; ".join(f"proof with SHA-256 {proof.sha256}" for proof in proofs) or "no proof file"
             rows.append(
                 (
                     f"Granted on {_day(report.granted_date)}",
                     (
                         f"{report.get_source_display()}, reported {_moment(report.received_at)} by "
-                        f"{report.reported_by}, {counts}; {files}"
+                        f"{people.name(report.reported_by)}, {counts}; {files}"
                     ),
                 )
             )
@@ -213,10 +234,12 @@ def _dates_chapter(attempt: AcceptAttempt) -> dict[str, Any]:
 
 
 def _documents_chapter(enrollment: Enrollment) -> dict[str, Any]:
-    documents = PlanDocument.objects.filter(offer__enrollment=enrollment).order_by("offer_id", "kind")
+    documents = (
+        PlanDocument.objects.filter(offer__enrollment=enrollment).select_related("offer").order_by("offer_id", "kind")
+    )
     rows = [
         (
-            f"{document.get_kind_display()} of offer {document.offer_id}",
+            str(document),
             f"stored {_moment(document.stored_at)}, SHA-256 {document.sha256}"
             if document.stored_at
             else f"not stored. {document.last_error}",

@@ -39,7 +39,7 @@ INTACT, ALTERED, UNREADABLE, INCOMPLETE = 0, 1, 2, 3
 
 _CHUNK = 65536
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-_JOURNAL = re.compile(r"authority/poa-(\d+)/journal\.jsonl")
+_JOURNAL = re.compile(r"authority/poa-([0-9a-f-]{36})/journal\.jsonl")
 _ANCHOR = re.compile(r"authority/anchors/([0-9a-f]{64})\.json")
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _DIRECTORY = struct.Struct("<4sHHHHHHIIIHHHHHII")
@@ -252,7 +252,7 @@ def read_manifest(pack: Pack) -> tuple[dict[str, Any], dict[str, dict[str, Any]]
 class Journal:
     """The journal of one power of attorney, walked from its first entry."""
 
-    def __init__(self, pack: Pack, name: str, poa: int) -> None:
+    def __init__(self, pack: Pack, name: str, poa: str) -> None:
         self.name, self.poa, self.folder = name, poa, name.rpartition("/")[0]
         self.heads: dict[int, str] = {}
         self.entries: list[dict[str, Any]] = []
@@ -387,7 +387,7 @@ def check_offers(pack: Pack, journals: list[Journal], enrollment: object) -> dic
             if entry["details"].get("enrollment") != enrollment or not isinstance(named, dict):
                 continue
             for offer, sha256 in named.items():
-                if offers.get(int(offer)) != sha256:
+                if offers.get(offer) != sha256:
                     teller = f"entry {entry['number']} of {journal.name}"
                     pack.complain(name, f"offer {offer}, which {teller} names, is missing or was altered.")
     return offers
@@ -468,9 +468,9 @@ def check_received(pack: Pack, record: dict[str, Any], missing: set[Any], name: 
         pack.complain(str(path), f"it was altered; {name} names another.")
 
 
-def check_anchors(pack: Pack, journals: list[Journal]) -> dict[int, tuple[int, str]]:
+def check_anchors(pack: Pack, journals: list[Journal]) -> dict[str, tuple[int, str]]:
     """Each anchor must be the file that its name says, and must match these journals. Return the journals covered."""
-    covered: dict[int, tuple[int, str]] = {}
+    covered: dict[str, tuple[int, str]] = {}
     for name in pack.entries:
         match = _ANCHOR.fullmatch(name)
         if match is None:
@@ -514,7 +514,7 @@ def verify(file: BinaryIO, expected: str = "") -> tuple[list[str], list[str], in
     missing = {each.get("path") for each in manifest["missing"] if isinstance(each, dict)}
     enrollment = manifest.get("enrollment")
     journals = [
-        Journal(pack, name, int(match.group(1)))
+        Journal(pack, name, match.group(1))
         for name in pack.entries
         for match in [_JOURNAL.fullmatch(name)]
         if match is not None

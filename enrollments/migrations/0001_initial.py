@@ -1,7 +1,10 @@
 from datetime import UTC, date, datetime
 
+import core.public_records
 import django.db.models.deletion
 from django.db import migrations, models
+
+from core.update_times import keep_updated_at
 
 
 RULES = (
@@ -40,16 +43,21 @@ class Migration(migrations.Migration):
             name='DatabasePlace',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('place', models.CharField(max_length=200)),
                 ('since', models.DateTimeField()),
             ],
+            options={
+                'abstract': False,
+            },
         ),
         migrations.CreateModel(
             name='Destruction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('record_class', models.CharField(choices=[('UNSIGNED', 'Request that was declined, expired, voided or never sent'), ('CASE', 'Case with a signed authority: document, consents, offers, proofs, evidence')], max_length=10, verbose_name='what was destroyed')),
-                ('subject', models.CharField(max_length=60)),
+                ('subject', models.CharField(editable=False, help_text='The kind of record, and its public ID.', max_length=60)),
                 ('rule', models.TextField(help_text='The rules that applied, and the days on which they started.')),
                 ('kept_until_date', models.DateField()),
                 ('sha256', models.CharField(help_text='Of what was destroyed; for a case, the fingerprint of its evidence pack.', max_length=64, verbose_name='SHA-256')),
@@ -65,6 +73,7 @@ class Migration(migrations.Migration):
             name='LightPace',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('free_at', models.DateTimeField(help_text='When the next call may be sent.')),
                 ('seconds_per_call', models.FloatField(help_text='The current interval between calls.')),
             ],
@@ -76,6 +85,8 @@ class Migration(migrations.Migration):
             name='Pause',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('light_plan_group', models.UUIDField(blank=True, help_text='Empty: all acceptances are paused.', null=True, verbose_name='Light plan group')),
                 ('reason', models.TextField()),
                 ('started_at', models.DateTimeField()),
@@ -91,6 +102,7 @@ class Migration(migrations.Migration):
             name='ReconciliationRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('started_at', models.DateTimeField()),
                 ('started_by', models.CharField(max_length=60)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
@@ -107,6 +119,8 @@ class Migration(migrations.Migration):
             name='Enrollment',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('status', models.CharField(choices=[('OPEN', 'Open'), ('ACCEPTING', 'Accepting a plan'), ('IN_DOUBT', 'Acceptance in doubt'), ('ACCEPTED', 'Plan accepted'), ('FINALIZED', 'Finalized, service ahead'), ('ACTIVE', 'Service active'), ('ENDED', 'Ended')], default='OPEN', editable=False, max_length=12)),
                 ('opened_at', models.DateTimeField()),
                 ('attested_at', models.DateTimeField(blank=True, help_text='When Light confirmed our attestation.', null=True)),
@@ -161,6 +175,7 @@ class Migration(migrations.Migration):
             name='EvidencePackRead',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('actor', models.CharField(max_length=60, verbose_name='downloaded by')),
                 ('at', models.DateTimeField()),
                 ('sha256', models.CharField(max_length=64, verbose_name='fingerprint (SHA-256)')),
@@ -177,6 +192,7 @@ class Migration(migrations.Migration):
             name='LightWrite',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('kind', models.CharField(choices=[('CREATE_ACCOUNT', 'Create account'), ('RECORD_CLIENT_AGENT', 'Record client agent'), ('REQUEST_PLANS', 'Request plans'), ('ACCEPT_PLAN', 'Accept plan'), ('FINALIZE', 'Finalize'), ('UPDATE_ACCOUNT', "Correct the account's e-mail address")], max_length=20)),
                 ('status', models.CharField(choices=[('OPEN', 'In progress'), ('IN_DOUBT', 'In doubt'), ('DONE', 'Done'), ('NOT_DONE', 'Did not happen'), ('REFUSED', 'Refused by Light')], default='OPEN', max_length=10)),
                 ('opened_at', models.DateTimeField()),
@@ -198,6 +214,8 @@ class Migration(migrations.Migration):
             name='PlanOffer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('light_plan_uuid', models.UUIDField(verbose_name='Light plan')),
                 ('light_plan_group', models.UUIDField(blank=True, null=True, verbose_name='Light plan group')),
                 ('name', models.CharField(blank=True, max_length=200)),
@@ -232,6 +250,8 @@ class Migration(migrations.Migration):
             name='PlanDocument',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('kind', models.CharField(choices=[('EFL', 'Electricity Facts Label'), ('TOS', 'Terms of Service'), ('YRAC', 'Your Rights as a Customer')], max_length=4)),
                 ('url', models.CharField(blank=True, max_length=500, verbose_name='URL')),
                 ('owed_since', models.DateTimeField()),
@@ -258,6 +278,8 @@ class Migration(migrations.Migration):
             name='AdvanceNotice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('start_date', models.DateField(help_text='The start of service that was announced.')),
                 ('given_at', models.DateTimeField()),
                 ('until', models.DateTimeField(help_text='The plan may be accepted from this midnight in Chicago.')),
@@ -273,6 +295,7 @@ class Migration(migrations.Migration):
             name='AcceptAttempt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('poa_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the sealed POA')),
                 ('offer_sha256', models.CharField(blank=True, help_text='Of the offer exactly as Light sent it.', max_length=64, verbose_name='SHA-256 of the offer')),
                 ('poa_use', models.PositiveSmallIntegerField(default=1)),
@@ -293,6 +316,7 @@ class Migration(migrations.Migration):
             name='Difference',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('kind', models.CharField(choices=[('ACCEPTED_UNKNOWN_TO_US', 'Light has an acceptance that we do not know about'), ('ACCEPTED_DIFFERENTLY', 'Light shows another plan or start than ours'), ('FINALIZED_AT_LIGHT', 'Finalized at Light, not here'), ('ACTIVE_AT_LIGHT', 'Active at Light, not here'), ('ENDED_AT_LIGHT', 'Ended at Light, not here'), ('ENDING_AT_LIGHT', 'Service ends soon at Light, not known here'), ('NOT_SHOWN_AT_LIGHT', 'Light does not show what we did'), ('UNDER_WAY', 'A call is under way or in doubt'), ('UNREADABLE', 'We cannot read the account'), ('ACCOUNT_UNKNOWN_TO_LIGHT', 'Light does not know the account'), ('ACCOUNT_WITHOUT_CASE', 'An account at Light belongs to no case'), ('NOT_READ', 'The account could not be read')], max_length=30)),
                 ('light_account_uuid', models.CharField(max_length=64, verbose_name='Light account')),
                 ('ours', models.TextField(blank=True, verbose_name='our record')),
@@ -309,6 +333,7 @@ class Migration(migrations.Migration):
             name='RemoteCall',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('purpose', models.CharField(max_length=40)),
                 ('method', models.CharField(max_length=8)),
                 ('path', models.CharField(max_length=200)),
@@ -326,6 +351,7 @@ class Migration(migrations.Migration):
             name='RetentionRule',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('record_class', models.CharField(choices=[('UNSIGNED', 'Request that was declined, expired, voided or never sent'), ('CASE', 'Case with a signed authority: document, consents, offers, proofs, evidence')], max_length=10, verbose_name='what is kept')),
                 ('clock', models.CharField(choices=[('REQUEST_END', 'from the day on which the request ended'), ('ENROLLMENT', 'from the enrollment'), ('CONTRACT_END', 'from the end of the contract')], max_length=12, verbose_name='counted')),
                 ('months', models.PositiveSmallIntegerField()),
@@ -343,6 +369,7 @@ class Migration(migrations.Migration):
             name='SystemHold',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('reason', models.TextField()),
                 ('needs_reconciliation', models.BooleanField(default=False, help_text='After a restore: every account must have been read before it can be released.')),
                 ('started_at', models.DateTimeField()),
@@ -360,6 +387,7 @@ class Migration(migrations.Migration):
             name='WebhookDelivery',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('event_key', models.CharField(help_text="Light's event id, or the hash of the body when it has none.", max_length=100, unique=True)),
                 ('body', models.TextField(help_text='The raw body. Bytes that are not text are shown as \\xNN.')),
                 ('body_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the body')),
@@ -383,6 +411,7 @@ class Migration(migrations.Migration):
             name='WebhookRefusal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('date', models.DateField()),
                 ('sender', models.CharField(choices=[('LIGHT', 'Light'), ('MAIL', 'Mail provider')], default='LIGHT', help_text='The endpoint that was called. Who called it is unknown.', max_length=10)),
                 ('count', models.PositiveIntegerField(default=0)),
@@ -398,6 +427,7 @@ class Migration(migrations.Migration):
             name='DestroyedFile',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('storage_key', models.CharField(max_length=200)),
                 ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
                 ('destroyed_at', models.DateTimeField(blank=True, null=True)),
@@ -413,6 +443,7 @@ class Migration(migrations.Migration):
             name='EnrollmentEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('name', models.CharField(max_length=60)),
                 ('old_status', models.CharField(blank=True, max_length=12)),
                 ('new_status', models.CharField(blank=True, max_length=12)),
@@ -430,6 +461,8 @@ class Migration(migrations.Migration):
             name='Hold',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('code', models.CharField(choices=[('AUTHORITY_ENDED', 'The authority ended'), ('AUTHORITY_UNCLEAR', 'The authority is unclear'), ('REVOKED_AFTER_ACCEPTANCE', 'Revoked after the acceptance'), ('OUTSIDE_LIMITS', 'No offer within the signed limits'), ('IMPLAUSIBLE_OFFER', 'Implausible offer'), ('OFFERS_EXPIRED', 'Offers had expired on arrival'), ('NO_PROGRESS', 'No progress after repeating a step'), ('TOO_MANY_CALLS', 'Too many calls to Light in a day'), ('OFFER_UNCLEAR', 'Offer is missing required details'), ('NO_PLANS', 'Light offers no plan'), ('NO_LEGAL_START', 'No legal start date'), ('ACCEPTED_DIFFERENTLY', 'Light accepted something else'), ('SELF_ENROLLED', 'Accepted without us'), ('NOT_READY_THOUGH_COMPLETE', 'Complete but not ready at Light'), ('UNKNOWN_LIGHT_STATUS', 'Unknown status at Light'), ('REFUSED_BY_LIGHT', 'Light refused a call'), ('DOUBT_UNSETTLED', 'Outcome of a call is unknown'), ('ACCOUNT_UNCLEAR', 'Unclear which Light account is ours'), ('WRONG_DIALECT', 'Light does not recognize a URL we call'), ('REDIRECTED', 'Light redirects a call to another URL'), ('NOT_AUTHORIZED', 'Light rejects our token'), ('CANCEL_REPORTED', 'Light reported a cancellation'), ('CUSTOMER_LEFT', 'Customer is leaving or has left'), ('GO_LIVE_WITHDRAWN', 'Go-live changed after the acceptance'), ('NOT_ACTIVE_IN_TIME', 'Service did not start in time'), ('MAIL_RETURNED', 'E-mail to the customer bounces'), ('KEEPS_FAILING', 'Our own processing keeps failing')], max_length=30)),
                 ('because', models.TextField()),
                 ('owner', models.CharField(choices=[('OFFICE', 'Office'), ('CUSTOMER', 'Customer'), ('TECHNICIAN', 'Technician'), ('OPERATIONS', 'Operations')], max_length=12)),
@@ -449,6 +482,7 @@ class Migration(migrations.Migration):
             name='LegalHold',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('kind', models.CharField(choices=[('DISPUTE', 'Open dispute'), ('LEGAL_HOLD', 'Legal hold')], max_length=10)),
                 ('reason', models.TextField()),
                 ('placed_at', models.DateTimeField()),
@@ -486,6 +520,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='plandocument',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('sha256', ''), ('size_bytes__isnull', True), ('storage_key', ''), ('stored_at__isnull', True)), models.Q(('size_bytes__isnull', False), ('stored_at__isnull', False), models.Q(('storage_key', ''), _negated=True), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='plan_document_stored_with_key_hash_and_size'),
+        ),
+        migrations.AddIndex(
+            model_name='enrollment',
+            index=models.Index(fields=['updated_at'], name='enrollment_updated'),
         ),
         migrations.AddIndex(
             model_name='enrollment',
@@ -536,4 +574,12 @@ class Migration(migrations.Migration):
             index=models.Index(condition=models.Q(('settled_at__isnull', True)), fields=['received_at'], name='delivery_unsettled'),
         ),
         migrations.RunPython(provide_retention_rules, migrations.RunPython.noop),
+        keep_updated_at(
+            "enrollments_enrollment",
+            "enrollments_planoffer",
+            "enrollments_plandocument",
+            "enrollments_advancenotice",
+            "enrollments_hold",
+            "enrollments_pause",
+        ),
     ]

@@ -5,13 +5,14 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.public_records import PublicRecord
 from enrollments.models.cases import Enrollment
 from enrollments.models.offers import PlanOffer
 from enrollments.models.writes import LightWrite
 from poa_documents.models import PoaDocument
 
 
-class AcceptAttempt(models.Model):
+class AcceptAttempt(PublicRecord):
     """One acceptance: the offer, the authority, the meter and the start. Recorded before the call."""
 
     write = models.OneToOneField(LightWrite, on_delete=models.PROTECT, related_name="acceptance")

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 
 from core.actors import ActorField
+from core.dates import chicago_day, short_date
+from core.public_records import MirroredRecord, PublicRecord
 from enrollments.states import (
     FINAL_STATUSES,
     EnrollmentStatus,
@@ -16,7 +18,7 @@ from installations.models import Customer, Installation, Site
 from poa_documents.models import PoaDocument
 
 
-class Enrollment(models.Model):
+class Enrollment(MirroredRecord):
     """One customer's meter on its way to one plan."""
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="enrollments")
@@ -140,6 +142,7 @@ class Enrollment(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            models.Index(fields=["updated_at"], name="enrollment_updated"),
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="enrollment_due"),
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="enrollment_leased"),
             models.Index(
@@ -150,10 +153,10 @@ class Enrollment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Enrollment {self.pk}"
+        return f"Enrollment of {short_date(chicago_day(self.opened_at))}"
 
 
-class EnrollmentEvent(models.Model):
+class EnrollmentEvent(PublicRecord):
     """One move or other event of an enrollment, in time order."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="events")

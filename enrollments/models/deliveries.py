@@ -5,10 +5,11 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.public_records import PublicRecord
 from enrollments.models.cases import Enrollment
 
 
-class WebhookDelivery(models.Model):
+class WebhookDelivery(PublicRecord):
     """One webhook as received, with a verified signature."""
 
     event_key = models.CharField(
@@ -48,7 +49,7 @@ class WebhookSender(models.TextChoices):
     MAIL = "MAIL", "Mail provider"
 
 
-class WebhookRefusal(models.Model):
+class WebhookRefusal(PublicRecord):
     """
     The number of requests with a wrong or missing signature at one endpoint on one Chicago day.
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from core.actors import ActorField
+from core.public_records import MirroredRecord, PublicRecord
 from enrollments.models.cases import Enrollment
 from enrollments.states import (
     HoldCode,
@@ -13,7 +14,7 @@ from enrollments.states import (
 )
 
 
-class Hold(models.Model):
+class Hold(MirroredRecord):
     """Why a person is needed, whose turn it is, since when, and how it ended."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="holds")
@@ -43,7 +44,7 @@ class Hold(models.Model):
         return self.get_code_display()
 
 
-class Pause(models.Model):
+class Pause(MirroredRecord):
     """While a pause is open, no plan is accepted: at all, or in one plan group."""
 
     light_plan_group = models.UUIDField(
@@ -62,7 +63,7 @@ class Pause(models.Model):
         return f"Pause of {self.light_plan_group or 'all acceptances'}"
 
 
-class SystemHold(models.Model):
+class SystemHold(PublicRecord):
     """While a system hold is open, nothing is written to Light for any case. Reading continues."""
 
     reason = models.TextField()

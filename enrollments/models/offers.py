@@ -8,13 +8,14 @@ from django.db import models
 from django.db.models import F, Q
 
 from core.dates import chicago_day
+from core.public_records import MirroredRecord
 from enrollments.models.cases import Enrollment
 from enrollments.models.writes import LightWrite
 from poa_documents.journal.evidence import canonical_json
 from poa_documents.models import MailKind, PoaDocument
 
 
-class PlanOffer(models.Model):
+class PlanOffer(MirroredRecord):
     """One priced plan as Light offered it, with our verdict."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="offers")
@@ -65,7 +66,7 @@ class PlanDocumentKind(models.TextChoices):
     YRAC = "YRAC", "Your Rights as a Customer"
 
 
-class PlanDocument(models.Model):
+class PlanDocument(MirroredRecord):
     """
     A document of a plan that we attempted to accept. Its row is created with the attempt, and it is fetched afterward.
 
@@ -103,7 +104,7 @@ class PlanDocument(models.Model):
         return f"{self.get_kind_display()} of {self.offer}"
 
 
-class AdvanceNotice(models.Model):
+class AdvanceNotice(MirroredRecord):
     """
     A notice to the customer of the plan that will be accepted, its start, and until when they may object.
 

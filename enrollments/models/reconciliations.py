@@ -3,13 +3,15 @@
 from django.db import models
 
 from core.actors import ActorField
+from core.dates import chicago_time
+from core.public_records import PublicRecord
 from enrollments.models.cases import Enrollment
 from enrollments.states import (
     DifferenceKind,
 )
 
 
-class DatabasePlace(models.Model):
+class DatabasePlace(PublicRecord):
     """The place where this database first worked with a Light on another machine. One row, never changed."""
 
     place = models.CharField(max_length=200)
@@ -19,7 +21,7 @@ class DatabasePlace(models.Model):
         return self.place
 
 
-class ReconciliationRun(models.Model):
+class ReconciliationRun(PublicRecord):
     """One comparison of every account at Light with our records. Nothing is written to Light."""
 
     started_at = models.DateTimeField()
@@ -34,7 +36,7 @@ class ReconciliationRun(models.Model):
         ordering = ("-started_at", "-pk")
 
     def __str__(self) -> str:
-        return f"Reconciliation {self.pk}"
+        return f"Reconciliation of {chicago_time(self.started_at)}"
 
     @property
     def is_complete(self) -> bool:
@@ -42,7 +44,7 @@ class ReconciliationRun(models.Model):
         return self.finished_at is not None and self.unread_count == 0
 
 
-class Difference(models.Model):
+class Difference(PublicRecord):
     """One account that differs from our records, and what to do about it."""
 
     run = models.ForeignKey(ReconciliationRun, on_delete=models.CASCADE, related_name="differences")

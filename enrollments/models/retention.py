@@ -6,11 +6,13 @@ from django.db import models
 from django.db.models import Q
 
 from core.actors import ActorField
+from core.dates import chicago_day, short_date
+from core.public_records import PublicRecord
 from enrollments.models.cases import Enrollment
 from enrollments.retention import RecordClass, RetentionClock
 
 
-class EvidencePackRead(models.Model):
+class EvidencePackRead(PublicRecord):
     """A download of a case's evidence pack. It is not part of the pack itself, so a download does not change it."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="evidence_reads")
@@ -28,7 +30,7 @@ class EvidencePackRead(models.Model):
         return f"Evidence pack {self.sha256[:12]}…"
 
 
-class RetentionRule(models.Model):
+class RetentionRule(PublicRecord):
     """How long a kind of record is kept, from an effective date. Never changed; a later rule replaces it."""
 
     record_class = models.CharField("what is kept", max_length=10, choices=RecordClass.choices)
@@ -56,7 +58,7 @@ class LegalHoldKind(models.TextChoices):
     LEGAL_HOLD = "LEGAL_HOLD", "Legal hold"
 
 
-class LegalHold(models.Model):
+class LegalHold(PublicRecord):
     """While a legal hold is open, nothing in the case is destroyed, however old it is."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="legal_holds")
@@ -85,15 +87,15 @@ class LegalHold(models.Model):
         return self.get_kind_display()
 
 
-class Destruction(models.Model):
+class Destruction(PublicRecord):
     """
     Proof that records were destroyed after their retention period. It names no person and is kept permanently.
 
-    The journals' own proofs (`poa_documents.models.DestructionProof`), a hash chain, refer to its number and hash.
+    The journals' own proofs (`poa_documents.models.DestructionProof`), a hash chain, refer to its hash.
     """
 
     record_class = models.CharField("what was destroyed", max_length=10, choices=RecordClass.choices)
-    subject = models.CharField(max_length=60)
+    subject = models.CharField(max_length=60, editable=False, help_text="The kind of record, and its public ID.")
     rule = models.TextField(help_text="The rules that applied, and the days on which they started.")
     kept_until_date = models.DateField()
     sha256 = models.CharField(
@@ -107,10 +109,10 @@ class Destruction(models.Model):
         ordering = ("-at", "-pk")
 
     def __str__(self) -> str:
-        return f"Destruction of {self.subject}"
+        return f"Destruction of {short_date(chicago_day(self.at))}"
 
 
-class DestroyedFile(models.Model):
+class DestroyedFile(PublicRecord):
     """A stored file that no record refers to any longer. Once it is removed from the storage, `destroyed_at` is set."""
 
     destruction = models.ForeignKey(Destruction, on_delete=models.PROTECT, related_name="files")

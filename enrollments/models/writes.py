@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.public_records import PublicRecord
 from enrollments.models.cases import Enrollment
 from enrollments.states import (
     UNSETTLED_WRITE_STATUSES,
@@ -14,7 +15,7 @@ from enrollments.states import (
 )
 
 
-class LightWrite(models.Model):
+class LightWrite(PublicRecord):
     """
     One call that changes something at Light. It is recorded before the call and closed after it.
 
@@ -58,7 +59,7 @@ class LightWrite(models.Model):
         return f"{self.get_kind_display()} ({self.get_status_display()})"
 
 
-class RemoteCall(models.Model):
+class RemoteCall(PublicRecord):
     """One HTTP exchange with Light, including reads: path, time, duration and status. No bodies."""
 
     enrollment = models.ForeignKey(
@@ -80,7 +81,7 @@ class RemoteCall(models.Model):
         return f"{self.method} {self.path}"
 
 
-class LightPace(models.Model):
+class LightPace(PublicRecord):
     """
     When Light may be called next, shared by all processes. A single row, which exists only if a limit is set.
 

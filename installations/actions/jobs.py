@@ -2,8 +2,7 @@
 
 from datetime import date, datetime
 
-from django.contrib.auth.models import User
-
+from accounts.models import User
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.errors import check_input, check_reason

@@ -6,13 +6,13 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from phonenumber_field.phonenumber import to_python
 from phonenumbers import ValidationResult, is_possible_number_with_reason
 
+from accounts.models import User
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.company_rules import rules_at

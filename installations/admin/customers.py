@@ -98,7 +98,7 @@ class CustomerAdmin(AddableRecordAdmin):
                 Cell("Add a site", reverse("admin:installations_site_add")),
                 Cell(
                     "Add an installation for this customer",
-                    f"{reverse('admin:installations_installation_add')}?customer={record.pk}",
+                    f"{reverse('admin:installations_installation_add')}?customer={record.public_id}",
                 ),
             ]
         return context

@@ -5,16 +5,17 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.http import HttpRequest
 
+from accounts.models import User
 from accounts.staff_groups import TECHNICIANS_GROUP
 from core.actors import Actor
-from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect
+from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.links import record_url
-from core.admin.records import AddableRecordAdmin
+from core.admin.record_choices import RecordChoiceField, SearchSelect
+from core.admin.records import AddableRecordAdmin, related_record_filter
 from core.admin.tables import Cell, Table, display
 from core.dates import short_date
 from core.staff_text import moment, name_actors
@@ -48,12 +49,12 @@ def technicians(*, also: int | None = None) -> Any:
 
 
 class InstallationForm(ButtonForm):
-    customer = forms.ModelChoiceField(
+    customer = RecordChoiceField(
         Customer.objects.all(),
         widget=SearchSelect(Installation._meta.get_field("customer"), admin.site),
         help_text="Search by name, e-mail address or phone number.",
     )
-    site = forms.ModelChoiceField(
+    site = RecordChoiceField(
         Site.objects.all(),
         widget=SearchSelect(Installation._meta.get_field("site"), admin.site),
         help_text="Search by address or ESI ID.",
@@ -65,7 +66,7 @@ class InstallationForm(ButtonForm):
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text="The buyer's cancellation period starts here. Nothing is sent to Light until it is over.",
     )
-    technician = forms.ModelChoiceField(User.objects.none(), required=False)
+    technician = RecordChoiceField(User.objects.none(), required=False)
     scheduled_date = forms.DateField(
         label="Scheduled for", required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
@@ -82,7 +83,7 @@ class ScheduleForm(ButtonForm):
 
 
 class TechnicianForm(ButtonForm):
-    technician = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="Nobody")
+    technician = RecordChoiceField(User.objects.none(), required=False, empty_label="Nobody")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,7 +91,7 @@ class TechnicianForm(ButtonForm):
         assert isinstance(technician, forms.ModelChoiceField)  # noqa: S101 - tells the type checker, cannot fail
         technician.queryset = technicians(also=self.record.technician_id if self.record is not None else None)
         if self.record is not None:
-            self.initial.setdefault("technician", self.record.technician_id)
+            self.initial.setdefault("technician", self.record.technician)
 
 
 class ReasonForm(ButtonForm):
@@ -170,7 +171,7 @@ def _is_running(installation: Installation) -> bool:
 @admin.register(Installation)
 class InstallationAdmin(AddableRecordAdmin):
     list_display = ("__str__", "customer", "status", "technician", "scheduled_date")
-    list_filter = ("status", "kind", ("technician", admin.RelatedOnlyFieldListFilter), "scheduled_date")
+    list_filter = ("status", "kind", related_record_filter("technician"), "scheduled_date")
     search_fields = (
         "customer__first_name__unaccented",
         "customer__last_name__unaccented",

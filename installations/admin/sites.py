@@ -56,7 +56,7 @@ class SiteAdmin(AddableRecordAdmin):
         context: dict[str, Any] = {"warnings": esi_ids.esi_id_warnings(record.esi_id)}
         if request.user.has_perm("installations.add_installation"):
             add_url = reverse("admin:installations_installation_add")
-            context["next_steps"] = [Cell("Add an installation here", f"{add_url}?site={record.pk}")]
+            context["next_steps"] = [Cell("Add an installation here", f"{add_url}?site={record.public_id}")]
         return context
 
     def tables_of(self, _request: HttpRequest, record: Site) -> list[Table]:

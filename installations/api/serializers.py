@@ -4,7 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core.api.requests import IdField, StrictSerializer, TextOnlyField
+from accounts.models import User
+from core.api.records import RecordAnswer, Reference, ReferenceField
+from core.api.requests import StrictSerializer, TextOnlyField
 from installations.actions.jobs import JOB_MOVES
 from installations.actions.registration import phone_warnings
 from installations.esi_ids import esi_id_warnings
@@ -21,7 +23,7 @@ from installations.models import (
 )
 
 
-class CustomerAnswer(serializers.ModelSerializer[Customer]):
+class CustomerAnswer(RecordAnswer[Customer]):
     """Never contains the date of birth, which is write-only."""
 
     phone_warnings = serializers.SerializerMethodField()
@@ -38,6 +40,7 @@ class CustomerAnswer(serializers.ModelSerializer[Customer]):
             "language",
             "contact_verified_at",
             "created_at",
+            "updated_at",
         )
         read_only_fields = fields
 
@@ -54,7 +57,7 @@ class NewCustomer(StrictSerializer):
     language = serializers.ChoiceField(choices=Language.choices, default=Language.ENGLISH.value)
 
 
-class SiteAnswer(serializers.ModelSerializer[Site]):
+class SiteAnswer(RecordAnswer[Site]):
     esi_id_warnings = serializers.SerializerMethodField()
 
     class Meta:
@@ -70,6 +73,7 @@ class SiteAnswer(serializers.ModelSerializer[Site]):
             "esi_id_warnings",
             "tdu_code",
             "created_at",
+            "updated_at",
         )
         read_only_fields = fields
 
@@ -90,7 +94,11 @@ class NewSite(StrictSerializer):
     )
 
 
-class InstallationAnswer(serializers.ModelSerializer[Installation]):
+class InstallationAnswer(RecordAnswer[Installation]):
+    customer = Reference()
+    site = Reference()
+    technician = Reference(allow_null=True)
+
     class Meta:
         model = Installation
         fields = (
@@ -105,6 +113,7 @@ class InstallationAnswer(serializers.ModelSerializer[Installation]):
             "scheduled_date",
             "status",
             "created_at",
+            "updated_at",
         )
         read_only_fields = fields
 
@@ -117,12 +126,12 @@ class InstallationEventAnswer(serializers.ModelSerializer[InstallationEvent]):
 
 
 class NewInstallation(StrictSerializer):
-    customer = IdField()
-    site = IdField()
+    customer = ReferenceField(Customer)
+    site = ReferenceField(Site)
     kind = serializers.ChoiceField(choices=HardwareKind.choices)
     size_kw = serializers.DecimalField(max_digits=8, decimal_places=3, required=False, allow_null=True, default=None)
     contract_signed_date = serializers.DateField()
-    technician = IdField(required=False, allow_null=True, default=None)
+    technician = ReferenceField(User, name="technician", required=False, allow_null=True, default=None)
     scheduled_date = serializers.DateField(required=False, allow_null=True, default=None)
 
 
@@ -133,7 +142,7 @@ class InstallationMove(StrictSerializer):
 
 
 class Assignment(StrictSerializer):
-    technician = IdField(allow_null=True)
+    technician = ReferenceField(User, name="technician", allow_null=True)
 
 
 class Reason(StrictSerializer):
@@ -151,7 +160,10 @@ class ProofAnswer(serializers.ModelSerializer[ProofFile]):
         read_only_fields = fields
 
 
-class GoLiveReportAnswer(serializers.ModelSerializer[GoLiveReport]):
+class GoLiveReportAnswer(RecordAnswer[GoLiveReport]):
+    installation = Reference()
+    corrects = Reference(allow_null=True)
+    compared_with = Reference(allow_null=True)
     proofs = ProofAnswer(many=True, read_only=True)
 
     class Meta:
@@ -174,6 +186,7 @@ class GoLiveReportAnswer(serializers.ModelSerializer[GoLiveReport]):
             "compared_with",
             "closing_reason",
             "proofs",
+            "updated_at",
         )
         read_only_fields = fields
 
@@ -190,7 +203,7 @@ class _ReportFields(StrictSerializer):
 
 
 class NewGoLiveReport(_ReportFields):
-    installation = IdField()
+    installation = ReferenceField(Installation)
     device_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 

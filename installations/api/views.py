@@ -14,11 +14,10 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import GenericViewSet
 
 from core import clock
 from core.api.parsers import ShallowJsonParser
+from core.api.records import RecordFilter, RecordViewSet, ReferenceFilter
 from core.api.requests import KEY_HEADER, Write, actor_of, client_of, idempotent, read_body
 from installations import actions
 from installations.api import serializers as said
@@ -30,10 +29,9 @@ from installations.uploads import too_large_files
 FORM_WITH_FILE = "multipart/form-data"
 """The only documented body of calls that may include a file, because generated clients cannot handle two kinds."""
 JSON = "application/json"
-ID_PATTERN = "[0-9]{1,18}"
 
 
-class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
+class CustomerFilter(RecordFilter):
     last_name = filters.CharFilter(lookup_expr="iexact")
     email = filters.CharFilter(lookup_expr="iexact")
 
@@ -42,22 +40,21 @@ class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
         fields = ("last_name", "email", "language")
 
 
-class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Customer]):
+class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[Customer]):
     queryset = Customer.objects.all()
     serializer_class = said.CustomerAnswer
     filterset_class = CustomerFilter
-    ordering_fields = ("id", "last_name", "created_at")
-    lookup_value_regex = ID_PATTERN
+    ordering_fields = ("id", "last_name", "created_at", "updated_at")
 
     @extend_schema(request=said.NewCustomer, responses={201: said.CustomerAnswer})
     @idempotent
     def create(self, request: Request) -> Response:
         fields = read_body(self, said.NewCustomer)
         customer = actions.register_customer(**fields, by=actor_of(request), at=clock.now())
-        return _created(said.CustomerAnswer(customer))
+        return self.created(customer)
 
 
-class SiteFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
+class SiteFilter(RecordFilter):
     city = filters.CharFilter(lookup_expr="iexact")
 
     class Meta:
@@ -65,27 +62,35 @@ class SiteFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has 
         fields = ("esi_id", "city", "postal_code", "tdu_code")
 
 
-class Sites(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Site]):
+class Sites(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[Site]):
     queryset = Site.objects.all()
     serializer_class = said.SiteAnswer
     filterset_class = SiteFilter
-    ordering_fields = ("id", "city", "created_at")
-    lookup_value_regex = ID_PATTERN
+    ordering_fields = ("id", "city", "created_at", "updated_at")
 
     @extend_schema(request=said.NewSite, responses={201: said.SiteAnswer})
     @idempotent
     def create(self, request: Request) -> Response:
         fields = read_body(self, said.NewSite)
         site = actions.register_site(**fields, by=actor_of(request), at=clock.now())
-        return _created(said.SiteAnswer(site))
+        return self.created(site)
 
 
-class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Installation]):
-    queryset = Installation.objects.all()
+class InstallationFilter(RecordFilter):
+    customer = ReferenceFilter("customer")
+    site = ReferenceFilter("site")
+    technician = ReferenceFilter("technician")
+
+    class Meta:
+        model = Installation
+        fields = ("kind", "status", "scheduled_date")
+
+
+class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[Installation]):
+    queryset = Installation.objects.select_related("customer", "site", "technician")
     serializer_class = said.InstallationAnswer
-    filterset_fields = ("customer", "site", "kind", "status", "technician", "scheduled_date")
-    ordering_fields = ("id", "scheduled_date", "created_at", "status")
-    lookup_value_regex = ID_PATTERN
+    filterset_class = InstallationFilter
+    ordering_fields = ("id", "scheduled_date", "created_at", "status", "updated_at")
 
     @extend_schema(request=said.NewInstallation, responses={201: said.InstallationAnswer})
     @idempotent
@@ -99,30 +104,30 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
             by=actor_of(request),
             at=clock.now(),
         )
-        return _created(said.InstallationAnswer(installation))
+        return self.created(installation)
 
     @extend_schema(responses={200: said.InstallationEventAnswer(many=True)})
-    @action(detail=True, pagination_class=None, filterset_fields=())
-    def events(self, request: Request, pk: str) -> Response:
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def events(self, request: Request, public_id: str) -> Response:
         """List the installation's events in chronological order."""
         return Response(said.InstallationEventAnswer(self.get_object().events.all(), many=True).data)
 
     @extend_schema(request=said.InstallationMove, responses={200: said.InstallationAnswer})
     @action(detail=True, methods=["post"])
     @idempotent
-    def move(self, request: Request, pk: str) -> Response:
+    def move(self, request: Request, public_id: str) -> Response:
         """Record progress on the job."""
         fields = read_body(self, said.InstallationMove)
         installation = self.get_object()
         moved = actions.move_installation(
             installation_id=installation.pk, **fields, by=actor_of(request), at=clock.now()
         )
-        return Response(said.InstallationAnswer(moved).data)
+        return self.answer(moved)
 
     @extend_schema(request=said.Assignment, responses={200: said.InstallationAnswer})
     @action(detail=True, methods=["post"])
     @idempotent
-    def assign(self, request: Request, pk: str) -> Response:
+    def assign(self, request: Request, public_id: str) -> Response:
         """Assign the job to a technician, or unassign it."""
         fields = read_body(self, said.Assignment)
         installation = self.get_object()
@@ -132,19 +137,19 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
             by=actor_of(request),
             at=clock.now(),
         )
-        return Response(said.InstallationAnswer(assigned).data)
+        return self.answer(assigned)
 
     @extend_schema(request=said.Reason, responses={200: said.InstallationAnswer})
     @action(detail=True, methods=["post"])
     @idempotent
-    def cancel(self, request: Request, pk: str) -> Response:
+    def cancel(self, request: Request, public_id: str) -> Response:
         """Cancel the job."""
         fields = read_body(self, said.Reason)
         installation = self.get_object()
         canceled = actions.cancel_installation(
             installation_id=installation.pk, **fields, by=actor_of(request), at=clock.now()
         )
-        return Response(said.InstallationAnswer(canceled).data)
+        return self.answer(canceled)
 
 
 class FileChecksBusyResponse(APIException):
@@ -181,19 +186,28 @@ def _check_proof(request: Request) -> tuple[CheckedProof, ...]:
     return (proof,)
 
 
-class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[GoLiveReport]):
+class GoLiveReportFilter(RecordFilter):
+    installation = ReferenceFilter("installation")
+
+    class Meta:
+        model = GoLiveReport
+        fields = ("status", "source", "granted_date", "submission_id")
+
+
+class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[GoLiveReport]):
     """Reports of permission to operate, and of EV chargers' commissioning."""
 
     serializer_class = said.GoLiveReportAnswer
-    filterset_fields = ("installation", "status", "source", "granted_date", "submission_id")
-    ordering_fields = ("id", "granted_date", "received_at")
-    lookup_value_regex = ID_PATTERN
+    filterset_class = GoLiveReportFilter
+    ordering_fields = ("id", "granted_date", "received_at", "updated_at")
     parser_classes = (ShallowJsonParser, MultiPartParser)
     person_only_actions = frozenset({"confirm"})
     checked_proofs: tuple[CheckedProof, ...] = ()
 
     def get_queryset(self) -> QuerySet[GoLiveReport]:
-        return GoLiveReport.objects.prefetch_related("proofs")
+        return GoLiveReport.objects.select_related("installation", "corrects", "compared_with").prefetch_related(
+            "proofs"
+        )
 
     @extend_schema(
         request={FORM_WITH_FILE: said.NewGoLiveReport},
@@ -208,34 +222,30 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
         Without a proof, the fields can be sent as JSON as well.
         """
         fields = read_body(self, said.NewGoLiveReport)
-        installation_id = fields.pop("installation")
-        if not Installation.objects.filter(pk=installation_id).exists():
-            raise ValidationError({"installation": ["There is no such installation."]})
         outcome = actions.report_go_live(
-            installation_id=installation_id,
+            installation_id=fields.pop("installation"),
             submission_id=_submission_id(request, fields),
             proofs=self.checked_proofs,
             **said.omit(fields, "submission_id", "proof"),
             by=actor_of(request),
             at=clock.now(),
         )
-        answer = said.GoLiveReportAnswer(outcome.report)
-        return Response(answer.data) if outcome.is_repeat else _created(answer)
+        return self.answer(outcome.report) if outcome.is_repeat else self.created(outcome.report)
 
     @extend_schema(request={JSON: said.OptionalReason}, responses={200: said.GoLiveReportAnswer})
     @action(detail=True, methods=["post"])
     @idempotent
-    def confirm(self, request: Request, pk: str) -> Response:
+    def confirm(self, request: Request, public_id: str) -> Response:
         """Confirm a waiting report, or resolve a conflict in its favor, with a reason."""
         fields = read_body(self, said.OptionalReason)
         report = actions.confirm_go_live(report_id=self.get_object().pk, **fields, by=actor_of(request), at=clock.now())
-        return Response(said.GoLiveReportAnswer(report).data)
+        return self.answer(report)
 
     @extend_schema(request={FORM_WITH_FILE: said.Correction}, responses={201: said.GoLiveReportAnswer})
     @action(detail=True, methods=["post"])
     @with_checked_proof
     @idempotent
-    def correct(self, request: Request, pk: str) -> Response:
+    def correct(self, request: Request, public_id: str) -> Response:
         """Replace the current report with a new one. The old report stays on file."""
         fields = read_body(self, said.Correction)
         correction = actions.correct_go_live(
@@ -246,25 +256,21 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
             by=actor_of(request),
             at=clock.now(),
         )
-        return _created(said.GoLiveReportAnswer(correction))
+        return self.created(correction)
 
     @extend_schema(request={JSON: said.Reason}, responses={200: said.GoLiveReportAnswer})
     @action(detail=True, methods=["post"])
     @idempotent
-    def withdraw(self, request: Request, pk: str) -> Response:
+    def withdraw(self, request: Request, public_id: str) -> Response:
         """Withdraw a report."""
         fields = read_body(self, said.Reason)
         report = actions.withdraw_go_live(
             report_id=self.get_object().pk, **fields, by=actor_of(request), at=clock.now()
         )
-        return Response(said.GoLiveReportAnswer(report).data)
-
-
-def _created(answer: BaseSerializer[Any]) -> Response:
-    return Response(answer.data, status=status.HTTP_201_CREATED)
+        return self.answer(report)
 
 
 def _submission_id(request: Request, fields: dict[str, Any]) -> UUID:
     """Return the sender's submission ID, or one derived from the idempotency key."""
     given: UUID | None = fields.get("submission_id")
-    return given or uuid5(NAMESPACE_URL, f"{client_of(request).pk}:{request.headers[KEY_HEADER]}")
+    return given or uuid5(NAMESPACE_URL, f"{client_of(request).public_id}:{request.headers[KEY_HEADER]}")

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 
+from accounts.models import User
 from installations.go_live import granted_date_problems, reference_problems
 from installations.guards import can_report_from_field
 from installations.models import GoLiveSource, Installation

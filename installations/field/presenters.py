@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 from core.dates import long_date
 from installations.actions.go_live_reports import GoLiveOutcome, GoLiveResult
@@ -27,8 +28,8 @@ class JobPage:
     today: date
 
     @property
-    def pk(self) -> int:
-        return self.installation.pk
+    def public_id(self) -> UUID:
+        return self.installation.public_id
 
     @property
     def kind(self) -> str:

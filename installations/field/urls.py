@@ -12,6 +12,6 @@ urlpatterns = [
     path("sign-out/", views.SignOut.as_view(), name="sign_out"),
     path("session/", views.session, name="session"),
     path("service-worker.js", views.service_worker, name="service_worker"),
-    path("jobs/<int:pk>/", views.job, name="job"),
+    path("jobs/<uuid:public_id>/", views.job, name="job"),
     path("reports/<uuid:submission_id>/", views.report, name="report"),
 ]

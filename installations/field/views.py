@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
 from django.contrib.staticfiles import finders
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -19,6 +18,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import known_browsers, second_factor, sessions, sign_in_limits
+from accounts.models import User
 from accounts.second_factor import Surface
 from accounts.wait_page import wait_response
 from core import clock, kept_forms, rate_limits
@@ -111,10 +111,10 @@ def jobs(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @technicians_only
-def job(request: HttpRequest, pk: int) -> HttpResponse:
+def job(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show one of the technician's own jobs and accept its report. Other jobs are not found."""
     at = clock.now()
-    installation = get_object_or_404(queries.jobs_for(_technician(request)), pk=pk)
+    installation = get_object_or_404(queries.jobs_for(_technician(request)), public_id=public_id)
     if request.method == "POST":
         try:
             rate_limits.count(rate_limits.UPLOAD, str(_technician(request).pk))
@@ -152,7 +152,9 @@ def session(request: HttpRequest) -> JsonResponse:
     """Tell the page's script who is signed in, with a new CSRF token for reports that waited for a signal."""
     user = request.user
     is_signed_in = user.is_authenticated and not second_factor.is_pending(user, request.session, Surface.FIELD)
-    technician = user.pk if is_signed_in and can_report_from_field(_technician(request)) else None
+    technician = (
+        _technician(request).public_id if is_signed_in and can_report_from_field(_technician(request)) else None
+    )
     return JsonResponse({"technician": technician, "csrf_token": get_token(request)})
 
 
@@ -261,4 +263,4 @@ def _technician(request: HttpRequest) -> User:
 
 
 def _actor(request: HttpRequest) -> Actor:
-    return Actor.technician(_technician(request).pk)
+    return Actor.technician(_technician(request).public_id)

@@ -1,8 +1,11 @@
 import core.encryption
+import core.public_records
 import django.db.models.deletion
 import phonenumber_field.modelfields
 from django.conf import settings
 from django.db import migrations, models
+
+from core.update_times import keep_updated_at
 
 
 class Migration(migrations.Migration):
@@ -18,6 +21,8 @@ class Migration(migrations.Migration):
             name='Customer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('first_name', models.CharField(max_length=100)),
                 ('last_name', models.CharField(max_length=100)),
                 ('email', models.EmailField(help_text='Invitations and copies go here.', max_length=254)),
@@ -30,29 +35,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('last_name', 'first_name', 'pk'),
-            },
-        ),
-        migrations.CreateModel(
-            name='Site',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address_1', models.CharField(max_length=200, verbose_name='street address')),
-                ('address_2', models.CharField(blank=True, max_length=100, verbose_name='apartment or suite')),
-                ('city', models.CharField(max_length=100)),
-                ('state', models.CharField(default='TX', max_length=2)),
-                ('postal_code', models.CharField(max_length=10, verbose_name='ZIP code')),
-                ('esi_id', models.CharField(help_text='Digits as text, never a number.', max_length=22, unique=True, verbose_name='ESI ID')),
-                ('tdu_code', models.CharField(blank=True, help_text='Derived from the ESI ID.', max_length=30, verbose_name='wires company')),
-                ('created_at', models.DateTimeField()),
-            ],
-            options={
-                'ordering': ('city', 'address_1', 'pk'),
+                'indexes': [models.Index(fields=['updated_at'], name='customer_updated')],
             },
         ),
         migrations.CreateModel(
             name='ContactChange',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('old_email', models.EmailField(max_length=254)),
                 ('new_email', models.EmailField(max_length=254)),
                 ('old_phone', models.CharField(blank=True, max_length=128)),
@@ -73,6 +63,8 @@ class Migration(migrations.Migration):
             name='Installation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('kind', models.CharField(choices=[('SOLAR', 'Solar'), ('BATTERY', 'Battery'), ('EV_CHARGER', 'EV charger')], max_length=12)),
                 ('size_kw', models.DecimalField(blank=True, decimal_places=3, max_digits=8, null=True, verbose_name='size, kW AC')),
                 ('contract_signed_date', models.DateField()),
@@ -82,7 +74,6 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='installations', to='installations.customer')),
                 ('technician', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='installations', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='installations', to='installations.site')),
             ],
             options={
                 'ordering': ('scheduled_date', 'pk'),
@@ -92,6 +83,8 @@ class Migration(migrations.Migration):
             name='GoLiveReport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('submission_id', models.UUIDField(help_text='Created by the form, so that a form sent twice counts once.', unique=True)),
                 ('granted_date', models.DateField()),
                 ('source', models.CharField(choices=[('LETTER', 'Letter from the utility'), ('PORTAL', "Utility's web portal"), ('E_MAIL', 'E-mail from the utility'), ('CALL', 'Phone call'), ('ON_SITE', 'Commissioned on site')], max_length=10)),
@@ -117,6 +110,7 @@ class Migration(migrations.Migration):
             name='InstallationEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('name', models.CharField(max_length=60)),
                 ('old_status', models.CharField(blank=True, max_length=30)),
                 ('new_status', models.CharField(blank=True, max_length=30)),
@@ -133,6 +127,7 @@ class Migration(migrations.Migration):
             name='KeptProof',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('storage_key', models.CharField(blank=True, max_length=200)),
                 ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
                 ('received_sha256', models.CharField(help_text='Hash of the file as sent, before metadata was removed.', max_length=64, verbose_name='SHA-256 of the original')),
@@ -156,6 +151,8 @@ class Migration(migrations.Migration):
             name='ProofFile',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('storage_key', models.CharField(blank=True, max_length=200)),
                 ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
                 ('received_sha256', models.CharField(help_text='Hash of the file as sent, before metadata was removed.', max_length=64, verbose_name='SHA-256 of the original')),
@@ -171,6 +168,35 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ('pk',),
             },
+        ),
+        migrations.CreateModel(
+            name='Site',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
+                ('address_1', models.CharField(max_length=200, verbose_name='street address')),
+                ('address_2', models.CharField(blank=True, max_length=100, verbose_name='apartment or suite')),
+                ('city', models.CharField(max_length=100)),
+                ('state', models.CharField(default='TX', max_length=2)),
+                ('postal_code', models.CharField(max_length=10, verbose_name='ZIP code')),
+                ('esi_id', models.CharField(help_text='Digits as text, never a number.', max_length=22, unique=True, verbose_name='ESI ID')),
+                ('tdu_code', models.CharField(blank=True, help_text='Derived from the ESI ID.', max_length=30, verbose_name='wires company')),
+                ('created_at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ('city', 'address_1', 'pk'),
+                'indexes': [models.Index(fields=['updated_at'], name='site_updated')],
+            },
+        ),
+        migrations.AddField(
+            model_name='installation',
+            name='site',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='installations', to='installations.site'),
+        ),
+        migrations.AddIndex(
+            model_name='golivereport',
+            index=models.Index(fields=['updated_at'], name='go_live_report_updated'),
         ),
         migrations.AddConstraint(
             model_name='golivereport',
@@ -195,5 +221,16 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='prooffile',
             constraint=models.UniqueConstraint(fields=('report', 'received_sha256'), name='same_proof_once_per_report'),
+        ),
+        migrations.AddIndex(
+            model_name='installation',
+            index=models.Index(fields=['updated_at'], name='installation_updated'),
+        ),
+        keep_updated_at(
+            "installations_customer",
+            "installations_site",
+            "installations_installation",
+            "installations_golivereport",
+            "installations_prooffile",
         ),
     ]

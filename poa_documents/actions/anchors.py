@@ -42,7 +42,7 @@ def anchor_journal(*, at: datetime) -> AnchorOutcome:
         made_at=at,
         chains=chains,
         entries=entries,
-        problem=str(report.findings[0]) if report.findings else "",
+        problem=report.findings[0].text if report.findings else "",
         storage_key=file.key,
         sha256=file.sha256,
         size_bytes=file.size_bytes,

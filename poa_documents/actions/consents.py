@@ -180,7 +180,7 @@ def is_name_on_file(poa: PoaDocument, signature_kind: str, signature_text: str) 
 def _lock_signable(poa_id: int, *, wish: str) -> PoaDocument:
     poa = lock(poa_id)
     if poa.status not in SIGNABLE_STATUSES:
-        raise MoveNotAllowed(subject=f"POA {poa.pk}", move=wish, status=poa.status)
+        raise MoveNotAllowed(subject=str(poa), move=wish, status=poa.status)
     check_electronic(poa)
     return poa
 

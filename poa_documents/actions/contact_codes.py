@@ -156,10 +156,10 @@ def enter_code(
         evidence.record(
             poa,
             kind="contact_verified",
-            by=Actor.customer(poa.customer_id),
+            by=Actor.customer(poa.customer.public_id),
             at=at,
             details={
-                "code": asked.pk,
+                "code": asked.public_id,
                 "sent_to": asked.sent_to,
                 "asked_at": asked.asked_at,
                 "asked_from_ip": asked.asked_from_ip,
@@ -189,12 +189,12 @@ def enter_earlier_code(
     if verdict == CodeVerdict.RIGHT:
         asked.used_at = at
         asked.save(update_fields=["used_at"])
-        details: dict[str, object] = {"code": asked.pk, "sent_to": asked.sent_to, "ip_address": ip_address}
+        details: dict[str, object] = {"code": asked.public_id, "sent_to": asked.sent_to, "ip_address": ip_address}
         clear_doubts(
             poa.customer,
             ContactProof.EARLIER_ADDRESS_CODE,
             details=details,
-            by=Actor.customer(poa.customer_id),
+            by=Actor.customer(poa.customer.public_id),
             at=at,
         )
     return CodeAnswer(verdict)
@@ -250,7 +250,9 @@ def _count_wrong_try(poa: PoaDocument, asked: ContactCode, *, ip_address: str | 
     asked.save(update_fields=["wrong_tries"])
     if asked.wrong_tries < TRIES_PER_CODE:
         return CodeAnswer(CodeVerdict.WRONG, TRIES_PER_CODE - asked.wrong_tries)
-    evidence.record(poa, kind="code_spent", by=SYSTEM, at=at, details={"code": asked.pk, "ip_address": ip_address})
+    evidence.record(
+        poa, kind="code_spent", by=SYSTEM, at=at, details={"code": asked.public_id, "ip_address": ip_address}
+    )
     return CodeAnswer(CodeVerdict.SPENT)
 
 

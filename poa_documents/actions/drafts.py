@@ -67,7 +67,7 @@ class UnsignedPoaExists(Conflict):
 
     def __init__(self, first: PoaDocument) -> None:
         super().__init__(
-            f"POA {first.pk} for this site is already {first.get_status_display().lower()}. "
+            f"A power of attorney for this site, {first}, is already {first.get_status_display().lower()}. "
             "Resend that one, or void it before you draft another."
         )
         self.first = first
@@ -187,8 +187,8 @@ def draft_poa(
         by=by,
         at=at,
         details={
-            "customer": customer.pk,
-            "site": site.pk,
+            "customer": customer.public_id,
+            "site": site.public_id,
             "esi_id": site.esi_id,
             "wording_version": poa.template.version,
             "language": poa.template.language,
@@ -237,7 +237,7 @@ def resend(poa: PoaDocument, *, by: Actor, at: datetime, details: Mapping[str, A
     elif poa.status in STATUSES_WITH_PAGE:
         kind = MailKind.HOME_LINK
     else:
-        raise MoveNotAllowed(subject=f"POA {poa.pk}", move="send", status=poa.status)
+        raise MoveNotAllowed(subject=str(poa), move="send", status=poa.status)
     evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind, **(details or {})}, is_locked=True)
     return owe_mail(poa, kind, at=at)
 

@@ -117,7 +117,7 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
     """
     suspended = PoaDocument.objects.get(pk=poa_id)
     check_not_stopped(suspended.customer_id)
-    find_move(MOVES, "resume", subject=f"POA {poa_id}", status=suspended.status)
+    find_move(MOVES, "resume", subject="This power of attorney", status=suspended.status)
     verify_or_suspend(poa_id=poa_id, at=at, by=by)
 
     @repeatable

@@ -23,7 +23,7 @@ def make_link(poa: PoaDocument, mail: CustomerMail, *, expires_at: datetime, at:
     poa.token_hash, poa.token_expires_at = hash_of(token), expires_at
     poa.link_made_at, poa.link_sent_to = at, poa.customer.email
     poa.save(update_fields=["token_hash", "token_expires_at", "link_made_at", "link_sent_to"])
-    evidence.record(poa, kind="link_made", by=SYSTEM, at=at, details={"mail": mail.pk, "expires_at": expires_at})
+    evidence.record(poa, kind="link_made", by=SYSTEM, at=at, details={"mail": mail.public_id, "expires_at": expires_at})
     return address_of(token)
 
 
@@ -73,7 +73,7 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
                 "changed_at": change.changed_at,
                 "old_email": change.old_email,
                 "new_email": change.new_email,
-                "notice": notice.pk if notice else None,
+                "notice": notice.public_id if notice else None,
             },
         )
     _send_new_links(change.customer_id, poa_ids, at=at)

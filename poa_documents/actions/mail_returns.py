@@ -64,12 +64,12 @@ def record_return(*, mail_id: int, because: str, source: ReturnSource | str, by:
     poa = lock(CustomerMail.objects.values_list("poa_id", flat=True).get(pk=mail_id))
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if mail.tried_at is None:
-        raise NeverSent(f"Mail {mail.pk} has not been sent. Wait until it is, or correct the address to stop it.")
+        raise NeverSent("This mail has not been sent. Wait until it is, or correct the address to stop it.")
     if mail.returned_at is not None and (mail.returned_at > mail.tried_at or not mail.is_return_settled):
         return ReturnOutcome.ALREADY_KNOWN
     because = one_line(because, longest=MAX_REASON_LENGTH) or "No reason was given."
     mail.returned_at, mail.last_error, mail.due_at = at, because, None
-    details = {"mail": mail.pk, "mail_kind": mail.kind, "to": mail.sent_to, "because": because, "source": source}
+    details = {"mail": mail.public_id, "mail_kind": mail.kind, "to": mail.sent_to, "because": because, "source": source}
     evidence.record(poa, kind="mail_returned", by=by, at=at, details=details)
     is_to_customer = not mail.to_address
     concerns_today = is_to_customer and mail.sent_to == poa.customer.email

@@ -278,7 +278,7 @@ def mark_posted(*, mail_id: int, by: Actor, at: datetime) -> CustomerMail:
         raise NothingToPost("This mail is not waiting to be posted. Reload the page to see its current status.")
     mail.not_needed_at, mail.last_error = at, f"{POSTED} on {chicago_day(at)}."
     mail.save(update_fields=["not_needed_at", "last_error"])
-    details = {"mail": mail.pk, "mail_kind": mail.kind, "to": str(mail.poa.site)}
+    details = {"mail": mail.public_id, "mail_kind": mail.kind, "to": str(mail.poa.site)}
     evidence.record(lock(mail.poa_id), kind="mail_posted", by=by, at=at, details=details)
     return mail
 
@@ -293,7 +293,7 @@ def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     poa = lock(claim.poa.pk)
     same = CustomerMail.objects.filter(pk=claim.mail.pk, message_id=claim.mail.message_id)
     same.update(sent_at=at, due_at=None, last_error="")
-    details = {"mail": claim.mail.pk, "mail_kind": claim.mail.kind, "to": claim.mail.sent_to}
+    details = {"mail": claim.mail.public_id, "mail_kind": claim.mail.kind, "to": claim.mail.sent_to}
     evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details, is_locked=True)
     if claim.mail.kind == MailKind.INVITATION:
         announce_customer_change(poa.customer_id, at=at)

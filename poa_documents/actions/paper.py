@@ -119,7 +119,7 @@ def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Acto
             recorded_at=at,
         )
         details = {
-            "paper": paper.pk,
+            "paper": paper.public_id,
             "scan_sha256": file.sha256,
             "received_sha256": received.sha256,
             "signed_date": signed_date,
@@ -170,7 +170,7 @@ def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
         poa.token_expires_at = signed_link_expiry(poa, at=at) if poa.token_hash else None
         poa.due_at = at
         details = {
-            "paper": paper.pk,
+            "paper": paper.public_id,
             "recorded_by": paper.recorded_by,
             "signed_date": paper.signed_date,
             "scan_sha256": paper.scan_sha256,
@@ -201,7 +201,7 @@ def refuse_paper(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PaperS
     paper = waiting_paper(poa)
     paper.refused_by, paper.refused_at, paper.refused_because = str(by), at, reason
     paper.save(update_fields=["refused_by", "refused_at", "refused_because"])
-    evidence.record(poa, kind="paper_refused", by=by, at=at, details={"paper": paper.pk, "reason": reason})
+    evidence.record(poa, kind="paper_refused", by=by, at=at, details={"paper": paper.public_id, "reason": reason})
     return paper
 
 
@@ -239,5 +239,5 @@ def _check_recordable(poa: PoaDocument, *, signed_date: date, at: datetime) -> N
 def _lock_unsigned(poa_id: int, *, wish: str) -> PoaDocument:
     poa = lock(poa_id)
     if poa.status not in MOVES["sign_on_paper"].sources:
-        raise MoveNotAllowed(subject=f"POA {poa.pk}", move=wish, status=poa.status)
+        raise MoveNotAllowed(subject=str(poa), move=wish, status=poa.status)
     return poa

@@ -144,9 +144,9 @@ def _conclude(
         site_id=poa.site_id, status__in=[PoaStatus.SIGNED, PoaStatus.SUSPENDED]
     )
     for replaced in older.exclude(pk=poa.pk):
-        reason = f"POA {poa.pk} was signed for this site."
+        reason = "A newer power of attorney was signed for this site."
         replaced.ended_at, replaced.ended_because, replaced.due_at = at, reason, None
-        take_move(replaced, "supersede", by=SYSTEM, at=at, reason=reason, details={"newer": poa.pk})
+        take_move(replaced, "supersede", by=SYSTEM, at=at, reason=reason, details={"newer": poa.public_id})
     if why_stopped(poa.customer_id):
         poa.suspended_because = "A stop signal was reported while the signed document was being stored."
         take_move(poa, "suspend", by=SYSTEM, at=at, reason=poa.suspended_because)

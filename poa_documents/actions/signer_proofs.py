@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from accounts.models import User
 from core.actors import Actor, is_same_person
 from core.errors import Conflict, Forbidden, InvalidInput
 from installations.models import ContactProof, Customer
@@ -41,12 +42,13 @@ def note_doubts(poa: PoaDocument, *, ip_address: str | None, browser_of: int | N
     for doubt in doubts:
         SignerDoubt.objects.create(poa=poa, reason=doubt.reason, because=doubt.because, noted_at=at)
     if doubts:
+        seen_as = User.objects.get(pk=browser_of).public_id if browser_of is not None else None
         evidence.record(
             poa,
             kind="signer_in_question",
             by=by,
             at=at,
-            details={"reasons": [doubt.reason for doubt in doubts], "staff_browser_of": browser_of},
+            details={"reasons": [doubt.reason for doubt in doubts], "staff_browser_of": seen_as},
             is_locked=True,
         )
     return signer_doubts.proof_of(poa)

@@ -49,7 +49,7 @@ def withdraw_econsent(
     if poa.paper_wanted_at is not None:
         return poa
     if poa.status not in ELECTRONIC_STATUSES:
-        raise MoveNotAllowed(subject=f"POA {poa.pk}", move="withdraw electronic records", status=poa.status)
+        raise MoveNotAllowed(subject=str(poa), move="withdraw electronic records", status=poa.status)
     poa.paper_wanted_at = check_received_at(poa, received_at, at=at)
     poa.paper_wanted_channel = RevocationChannel(channel)
     poa.save(update_fields=["paper_wanted_at", "paper_wanted_channel"])
@@ -97,7 +97,7 @@ def record_stop_signal(
 
 def _stop(poa: PoaDocument, signal: StopSignal, *, by: Actor, at: datetime) -> None:
     reason = f"{signal.get_kind_display()}, as was reported."
-    details = {"stop_signal": signal.pk, "stop": signal.kind, "received_at": signal.received_at}
+    details = {"stop_signal": signal.public_id, "stop": signal.kind, "received_at": signal.received_at}
     if poa.status in MOVES["void"].sources:
         void_poa(poa_id=poa.pk, reason=reason, by=by, at=at)
     elif signal.kind == StopKind.DECEASED and poa.status in MOVES["cease"].sources:
@@ -123,7 +123,7 @@ def end_stop_signal(*, signal_id: int, decision: str, by: Actor, at: datetime) -
     signal.ended_at, signal.ended_by, signal.decision = at, str(by), decision
     signal.save(update_fields=["ended_at", "ended_by", "decision"])
     for poa in PoaDocument.objects.filter(customer_id=signal.customer_id):
-        details = {"stop_signal": signal.pk, "stop": signal.kind, "decision": decision}
+        details = {"stop_signal": signal.public_id, "stop": signal.kind, "decision": decision}
         evidence.record(poa, kind="stop_signal_ended", by=by, at=at, details=details)
         announce_case_change(site_id=poa.site_id, at=at)
     return signal

@@ -10,10 +10,12 @@ from django.http import HttpRequest, HttpResponse
 
 from core import stored_files
 from core.actors import Actor
-from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect
+from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.links import record_url
+from core.admin.record_choices import RecordChoiceField, SearchSelect
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
+from core.dates import chicago_day
 from core.downloads import file_response
 from core.staff_text import describe_details, moment, name_actors
 from core.stored_files import FileAltered, FileNotStored, StoredFile
@@ -58,15 +60,15 @@ _STAFF_CHANNELS = [choice for choice in RevocationChannel.choices if choice[0] !
 
 
 class DraftForm(ButtonForm):
-    customer = forms.ModelChoiceField(
+    customer = RecordChoiceField(
         Customer.objects.all(), widget=SearchSelect(PoaDocument._meta.get_field("customer"), admin.site)
     )
-    site = forms.ModelChoiceField(
+    site = RecordChoiceField(
         Site.objects.all(),
         widget=SearchSelect(PoaDocument._meta.get_field("site"), admin.site),
         help_text="Where the customer's installation is.",
     )
-    promise = forms.ModelChoiceField(
+    promise = RecordChoiceField(
         PlanPromise.objects.filter(is_offered=True),
         label="Plan that was sold",
         help_text="Its limits are copied into the document and cannot be changed after it was sent.",
@@ -128,6 +130,10 @@ class StopForm(ButtonForm):
     )
 
 
+def _file_name(poa: PoaDocument, ending: str) -> str:
+    return f"poa-{chicago_day(poa.created_at)}{ending}"
+
+
 def _send(context: ButtonContext) -> str:
     send_poa(poa_id=context.record.pk, by=context.by, at=context.at)
     return "The customer will get a mail with a link that no one else can see. It is on its way."
@@ -167,7 +173,7 @@ def _resume(context: ButtonContext) -> str:
 
 def _print(context: ButtonContext) -> HttpResponse:
     content = print_for_paper(poa_id=context.record.pk, by=context.by, at=context.at)
-    return file_response(content, name=f"poa-{context.record.pk}-to-sign.pdf", content_type="application/pdf")
+    return file_response(content, name=_file_name(context.record, "-to-sign.pdf"), content_type="application/pdf")
 
 
 def _record_paper(context: ButtonContext) -> str:
@@ -178,14 +184,14 @@ def _record_paper(context: ButtonContext) -> str:
 def _look_at_scan(context: ButtonContext) -> HttpResponse:
     paper = context.record.paper_signatures.latest("pk")
     content = _viewed(context, scan_file(paper))
-    name = f"poa-{context.record.pk}-scan{SUFFIXES[paper.scan_content_type]}"
+    name = _file_name(context.record, f"-scan{SUFFIXES[paper.scan_content_type]}")
     return file_response(content, name=name, content_type=paper.scan_content_type)
 
 
 def _look_at_received_scan(context: ButtonContext) -> HttpResponse:
     paper = context.record.paper_signatures.latest("pk")
     content = _viewed(context, received_scan_file(paper))
-    name = f"poa-{context.record.pk}-scan-as-received{SUFFIXES[paper.scan_content_type]}"
+    name = _file_name(context.record, f"-scan-as-received{SUFFIXES[paper.scan_content_type]}")
     return file_response(content, name=name, content_type="application/octet-stream")
 
 
@@ -225,7 +231,7 @@ def _download(context: ButtonContext) -> HttpResponse:
     content = stored_files.read(StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0))
     with transaction.atomic():
         evidence.record(poa, kind="viewed", by=context.by, at=context.at, details={"sha256": poa.pdf_sha256})
-    return file_response(content, name=f"poa-{poa.pk}.pdf", content_type="application/pdf")
+    return file_response(content, name=_file_name(poa, ".pdf"), content_type="application/pdf")
 
 
 def _allows(move: str) -> Callable[[Any], bool]:

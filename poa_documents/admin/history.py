@@ -37,7 +37,7 @@ class ConsentRecordAdmin(RecordAdmin):
 class DestructionProofAdmin(RecordAdmin):
     list_display = ("__str__", "at", "actor", "reason")
     list_filter = ("at",)
-    search_fields = ("poa_number", "head_sha256", "sha256")
+    search_fields = ("poa_public_id", "head_sha256", "sha256")
     ordering = ("-number",)
 
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
+from core.dates import chicago_day
 from core.downloads import file_response
 from poa_documents.actions import (
     end_address_failure,
@@ -85,7 +86,9 @@ def _save_letter(context: ButtonContext) -> HttpResponse:
     if not text:
         message = compose(mail, mail.poa)
         text = f"{message.subject}\n\n{message.body}"
-    return file_response(text.encode(), name=f"letter-{mail.pk}.txt", content_type="text/plain; charset=utf-8")
+    return file_response(
+        text.encode(), name=f"letter-{chicago_day(mail.created_at)}.txt", content_type="text/plain; charset=utf-8"
+    )
 
 
 def _mark_as_mailed(context: ButtonContext) -> str:

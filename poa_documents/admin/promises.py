@@ -1,13 +1,13 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin.skin import ModelAdmin
+from core.admin.records import PublicIdAdmin
 from poa_documents.limited_fields import Unit, names_of
 from poa_documents.models import PlanPromise
 
 
 @admin.register(PlanPromise)
-class PlanPromiseAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
+class PlanPromiseAdmin(PublicIdAdmin):
     """The catalog of what is sold. Editing it is safe: every POA carries its own copy of the limits."""
 
     list_display = ("name", "is_offered", "rate_kind", "highest_average_cents_per_kwh_1000", "longest_term_months")

@@ -2,15 +2,17 @@
 
 from rest_framework import serializers
 
-from core.api.requests import IdField, StrictSerializer
+from core.api.records import RecordAnswer, Reference, ReferenceField
+from core.api.requests import StrictSerializer
+from installations.models import Customer, Site
 from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.models import Envelope, PlanPromise, PoaDocument, RevocationChannel
 
 
-class PlanPromiseAnswer(serializers.ModelSerializer[PlanPromise]):
+class PlanPromiseAnswer(RecordAnswer[PlanPromise]):
     class Meta:
         model = PlanPromise
-        fields = ("id", "name", "summary_en", "summary_es", "is_offered", *LIMIT_FIELDS)
+        fields = ("id", "name", "summary_en", "summary_es", "is_offered", *LIMIT_FIELDS, "updated_at")
         read_only_fields = fields
 
 
@@ -29,7 +31,10 @@ class EnvelopeAnswer(serializers.ModelSerializer[Envelope]):
         read_only_fields = fields
 
 
-class PoaRequestAnswer(serializers.ModelSerializer[PoaDocument]):
+class PoaRequestAnswer(RecordAnswer[PoaDocument]):
+    customer = Reference()
+    site = Reference()
+    promise = Reference()
     envelope = EnvelopeAnswer(read_only=True)
     revocation_channel = serializers.ChoiceField(choices=RevocationChannel.choices, allow_blank=True, read_only=True)
 
@@ -53,14 +58,15 @@ class PoaRequestAnswer(serializers.ModelSerializer[PoaDocument]):
             "revocation_channel",
             "revocation_received_at",
             "uses_made",
+            "updated_at",
         )
         read_only_fields = fields
 
 
 class NewPoaRequest(StrictSerializer):
-    customer = IdField()
-    site = IdField()
-    promise = IdField()
+    customer = ReferenceField(Customer)
+    site = ReferenceField(Site)
+    promise = ReferenceField(PlanPromise)
     earliest_start_date = serializers.DateField(required=False, allow_null=True, default=None)
     latest_start_date = serializers.DateField(required=False, allow_null=True, default=None)
     sunset_date = serializers.DateField(required=False, allow_null=True, default=None)

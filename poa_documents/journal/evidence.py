@@ -85,7 +85,7 @@ def record(
 
 def verify(poa: PoaDocument) -> EvidenceVerdict:
     """Verify the journal of one POA from its first entry."""
-    return walk(EvidenceEntry.objects.filter(poa=poa).order_by("number"), destroyed=destruction_of(poa.pk))
+    return walk(poa.evidence.order_by("number"), destroyed=destruction_of(poa))
 
 
 def walk(
@@ -144,11 +144,11 @@ def destroy(poa: PoaDocument, *, reason: str, by: Actor, at: datetime) -> Destru
     verdict = verify(poa)
     kept = EvidenceEntry.objects.filter(poa=poa)
     if not verdict.is_intact or not kept.exists():
-        raise JournalBroken(f"The journal of POA {poa.pk} is not destroyed: {verdict.problem or 'it is empty.'}")
+        raise JournalBroken(f"The journal of {poa} is not destroyed: {verdict.problem or 'it is empty.'}")
     last = DestructionProof.objects.order_by("-number").first()
     proof = DestructionProof(
         number=last.number + 1 if last else 1,
-        poa_number=poa.pk,
+        poa_public_id=poa.public_id,
         entries=verdict.entries,
         head_sha256=verdict.head_sha256,
         reason=reason,
@@ -162,14 +162,14 @@ def destroy(poa: PoaDocument, *, reason: str, by: Actor, at: datetime) -> Destru
     return proof
 
 
-def destruction_of(poa_number: int) -> DestructionProof | None:
-    return DestructionProof.objects.filter(poa_number=poa_number).order_by("-entries").first()
+def destruction_of(poa: PoaDocument) -> DestructionProof | None:
+    return DestructionProof.objects.filter(poa_public_id=poa.public_id).order_by("-entries").first()
 
 
 def proof_sha256(proof: DestructionProof) -> str:
     content = {
         "number": proof.number,
-        "poa": proof.poa_number,
+        "poa": str(proof.poa_public_id),
         "entries": proof.entries,
         "head_sha256": proof.head_sha256,
         "reason": proof.reason,
@@ -184,7 +184,7 @@ def _last_of(poa: PoaDocument) -> tuple[int, str]:
     last = EvidenceEntry.objects.filter(poa=poa).order_by("-number").first()
     if last is not None:
         return last.number, last.sha256
-    proof = destruction_of(poa.pk)
+    proof = destruction_of(poa)
     return (proof.entries, proof.head_sha256) if proof else (0, "")
 
 
@@ -194,7 +194,7 @@ def canonical_json(value: Any) -> str:
 
 def _sha256(entry: EvidenceEntry) -> str:
     content = {
-        "poa": entry.poa_id,
+        "poa": str(entry.poa.public_id),
         "number": entry.number,
         "kind": entry.kind,
         "actor": entry.actor,

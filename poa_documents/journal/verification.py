@@ -37,7 +37,7 @@ class Finding:
     """One problem. `poa` and `entry` are set if it is about one chain."""
 
     text: str
-    poa: int | None = None
+    poa: str | None = None
     entry: int | None = None
 
     def __str__(self) -> str:
@@ -68,18 +68,19 @@ class _Anchor:
     sha256: str
     proofs: int
     proofs_head_sha256: str
-    chains: list[tuple[int, int, str]]
+    chains: list[tuple[str, int, str]]
 
     @property
     def name(self) -> str:
         return f"anchor {self.number} of {self.made_at[:10]}"
 
 
-def heads() -> Iterator[tuple[int, int, str]]:
-    """Yield the POA, number and hash of the last entry of each chain, ordered by POA."""
+def heads() -> Iterator[tuple[str, int, str]]:
+    """Yield the POA's public ID, number and hash of the last entry of each chain, ordered by POA."""
     later = EvidenceEntry.objects.filter(poa=OuterRef("poa"), number__gt=OuterRef("number"))
     last = EvidenceEntry.objects.filter(~Exists(later)).order_by("poa_id")
-    yield from last.values_list("poa_id", "number", "sha256").iterator()
+    for poa, number, sha256 in last.values_list("poa__public_id", "number", "sha256").iterator():
+        yield str(poa), number, sha256
 
 
 def anchor_content(*, number: int, previous_sha256: str, at: datetime) -> tuple[bytes, int, int]:
@@ -112,7 +113,7 @@ def verify_journal(*, left_out: Collection[str] = ()) -> JournalReport:
     """
     report = JournalReport()
     report.findings += _findings_about_guards()
-    seen: dict[int, dict[int, SeenHead]] = defaultdict(dict)
+    seen: dict[str, dict[int, SeenHead]] = defaultdict(dict)
     seen_proofs: dict[int, SeenHead] = {}
     for anchor in _anchors(report, left_out):
         report.anchors += 1
@@ -129,10 +130,11 @@ def verify_journal(*, left_out: Collection[str] = ()) -> JournalReport:
 
 
 def _walk_chains(
-    report: JournalReport, seen: dict[int, dict[int, SeenHead]], proofs: dict[int, DestructionProof]
+    report: JournalReport, seen: dict[str, dict[int, SeenHead]], proofs: dict[str, DestructionProof]
 ) -> None:
-    entries = EvidenceEntry.objects.order_by("poa_id", "number").iterator(chunk_size=2000)
-    for poa, chain in groupby(entries, key=lambda entry: entry.poa_id):
+    columns = ("number", "kind", "actor", "at", "details", "previous_sha256", "sha256", "poa__public_id")
+    rows = EvidenceEntry.objects.select_related("poa").only(*columns).order_by("poa_id", "number")
+    for poa, chain in groupby(rows.iterator(chunk_size=2000), key=lambda entry: str(entry.poa.public_id)):
         report.chains += 1
         heads_seen, destroyed = seen.pop(poa, {}), proofs.pop(poa, None)
         verdict = walk(chain, destroyed=destroyed, seen=_after(destroyed, heads_seen))
@@ -153,9 +155,9 @@ def _after(destroyed: DestructionProof | None, heads_seen: dict[int, SeenHead]) 
     return {number: head for number, head in heads_seen.items() if number >= destroyed.entries}
 
 
-def _proofs(report: JournalReport, seen: dict[int, SeenHead]) -> dict[int, DestructionProof]:
+def _proofs(report: JournalReport, seen: dict[int, SeenHead]) -> dict[str, DestructionProof]:
     """Verify the chain of proofs and return the newest proof of each POA."""
-    newest: dict[int, DestructionProof] = {}
+    newest: dict[str, DestructionProof] = {}
     previous, number = "", 0
     for proof in DestructionProof.objects.order_by("number"):
         number += 1
@@ -168,8 +170,9 @@ def _proofs(report: JournalReport, seen: dict[int, SeenHead]) -> dict[int, Destr
                 Finding(f"Proof of destruction {number} was rewritten since {seen[number].seen_by}.")
             )
         previous = proof.sha256
-        if proof.poa_number not in newest or newest[proof.poa_number].entries < proof.entries:
-            newest[proof.poa_number] = proof
+        poa = str(proof.poa_public_id)
+        if poa not in newest or newest[poa].entries < proof.entries:
+            newest[poa] = proof
     report.findings += [
         Finding(f"Proof of destruction {each} is missing: {head.seen_by} saw it.")
         for each, head in sorted(seen.items())
@@ -227,7 +230,7 @@ def _parse(content: bytes, sha256: str) -> _Anchor:
         sha256=sha256,
         proofs=int(said["destructions"]["proofs"]),
         proofs_head_sha256=str(said["destructions"]["head_sha256"]),
-        chains=[(int(poa), int(entries), str(head)) for poa, entries, head in said["chains"]],
+        chains=[(str(poa), int(entries), str(head)) for poa, entries, head in said["chains"]],
     )
 
 

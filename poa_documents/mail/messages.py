@@ -80,7 +80,7 @@ def compose(
     }
     message = _message(mail, poa, context)
     if pdf is not None:
-        message.attach(f"{phrases['pdf']['file_name']}-{poa.pk}.pdf", pdf, "application/pdf")
+        message.attach(f"{phrases['pdf']['file_name']}-{chicago_day(poa.created_at)}.pdf", pdf, "application/pdf")
     return message
 
 

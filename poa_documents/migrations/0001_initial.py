@@ -1,13 +1,19 @@
 import core.encryption
+import core.public_records
 import django.db.models.deletion
 from django.db import migrations, models
 
 from core.append_only import append_only
+from core.update_times import keep_updated_at
 
 
 JOURNAL_IS_FINAL = "Rows of the journal are only ever added. Entries go only after a proof of their destruction was written."
 DESTRUCTION_IS_PROVEN = """
-    EXISTS (SELECT 1 FROM poa_documents_destructionproof WHERE poa_number = OLD.poa_id AND entries >= OLD.number)
+    EXISTS (
+        SELECT 1 FROM poa_documents_destructionproof
+        JOIN poa_documents_poadocument ON poa_public_id = poa_documents_poadocument.public_id
+        WHERE poa_documents_poadocument.id = OLD.poa_id AND entries >= OLD.number
+    )
 """
 
 
@@ -24,6 +30,8 @@ class Migration(migrations.Migration):
             name='CustomerMail',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('kind', models.CharField(choices=[('INVITATION', 'Invitation to sign'), ('REMINDER', 'Reminder to sign'), ('SIGNED_COPY', 'Copy of the signed document'), ('DECLINED_RECEIPT', 'Receipt for declining'), ('REVOKED_RECEIPT', 'Receipt for revoking'), ('PAPER_RECEIPT', 'Receipt for switching to paper'), ('HOME_LINK', "New link to the customer's page"), ('CODE', 'Code for opening the link'), ('SAFER_LINK', 'New link after too many codes'), ('ADDRESS_CHANGED', 'Notice to the old e-mail address'), ('DETAILS_MISSING', "Customer's turn: details missing at Light"), ('CREDIT_FROZEN', "Customer's turn: credit file frozen"), ('GO_LIVE_RECEIVED', 'News: permission to operate received'), ('ADVANCE_NOTICE', 'Notice before a plan is accepted'), ('PLAN_ACCEPTED', 'News: a plan was accepted'), ('SERVICE_ACTIVE', 'News: service is active'), ('SERVICE_ENDS', 'News: service ends')], max_length=20)),
                 ('case_number', models.PositiveBigIntegerField(blank=True, db_index=True, help_text='The enrollment it is about, if any.', null=True)),
                 ('once_key', models.CharField(blank=True, editable=False, help_text='Prevents sending the same mail twice, such as a reminder.', max_length=80)),
@@ -50,6 +58,7 @@ class Migration(migrations.Migration):
             name='JournalAnchor',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('number', models.PositiveIntegerField(help_text='1, 2, 3 … over all anchors.', unique=True)),
                 ('made_at', models.DateTimeField()),
                 ('chains', models.PositiveIntegerField()),
@@ -68,6 +77,8 @@ class Migration(migrations.Migration):
             name='PlanPromise',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('light_plan_group', models.UUIDField(verbose_name='Light plan group')),
                 ('rate_kind', models.CharField(choices=[('FIXED', 'Fixed rate'), ('VARIABLE', 'Variable rate'), ('INDEXED', 'Indexed rate')], default='FIXED', max_length=10)),
                 ('highest_average_cents_per_kwh_500', models.DecimalField(decimal_places=4, max_digits=8, verbose_name='highest average price at 500 kWh, cents per kWh')),
@@ -90,8 +101,9 @@ class Migration(migrations.Migration):
             name='DestructionProof',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('number', models.PositiveIntegerField(help_text='1, 2, 3 … over all proofs.', unique=True)),
-                ('poa_number', models.PositiveBigIntegerField()),
+                ('poa_public_id', models.UUIDField(editable=False, verbose_name='power of attorney')),
                 ('entries', models.PositiveIntegerField(help_text='How many entries there were. The first one was number 1.')),
                 ('head_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the last entry')),
                 ('reason', models.TextField()),
@@ -102,13 +114,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('number',),
-                'constraints': [models.UniqueConstraint(fields=('poa_number', 'entries'), name='one_proof_per_destruction')],
+                'constraints': [models.UniqueConstraint(fields=('poa_public_id', 'entries'), name='one_proof_per_destruction')],
             },
         ),
         migrations.CreateModel(
             name='Envelope',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('light_plan_group', models.UUIDField(verbose_name='Light plan group')),
                 ('rate_kind', models.CharField(choices=[('FIXED', 'Fixed rate'), ('VARIABLE', 'Variable rate'), ('INDEXED', 'Indexed rate')], default='FIXED', max_length=10)),
                 ('highest_average_cents_per_kwh_500', models.DecimalField(decimal_places=4, max_digits=8, verbose_name='highest average price at 500 kWh, cents per kWh')),
@@ -133,6 +147,7 @@ class Migration(migrations.Migration):
             name='IssuersAnswer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('certificate_sha256', models.CharField(db_index=True, max_length=64, verbose_name='SHA-256 of the certificate')),
                 ('asked_at', models.DateTimeField(db_index=True)),
                 ('counts_from', models.DateTimeField(blank=True, null=True)),
@@ -150,6 +165,8 @@ class Migration(migrations.Migration):
             name='PoaDocument',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('status', models.CharField(choices=[('DRAFT', 'Draft'), ('SENT', 'Sent, waiting for the customer'), ('SEALING', 'Signature received, document being stored'), ('SIGNED', 'Signed'), ('DECLINED', 'Declined by the customer'), ('EXPIRED', 'Expired unsigned'), ('VOIDED', 'Voided by the office'), ('REVOKED', 'Revoked'), ('SUSPENDED', 'Suspended'), ('SUPERSEDED', 'Replaced by a newer one'), ('EXHAUSTED', 'Used up'), ('LAPSED', 'Ended on its last day'), ('CEASED', "Ended by the customer's death")], default='DRAFT', editable=False, max_length=12)),
                 ('created_at', models.DateTimeField()),
                 ('token_hash', models.CharField(blank=True, editable=False, max_length=64)),
@@ -198,6 +215,7 @@ class Migration(migrations.Migration):
             name='MailReport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('event_key', models.CharField(help_text="The report's own ID, or the hash of the body if it has none.", max_length=100, unique=True)),
                 ('body', models.TextField(help_text='The raw body. Bytes that are not text are written as \\xNN.')),
                 ('received_at', models.DateTimeField()),
@@ -222,6 +240,7 @@ class Migration(migrations.Migration):
             name='ContactCode',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('browser_hash', models.CharField(editable=False, max_length=64)),
                 ('asked_at', models.DateTimeField(db_index=True)),
                 ('asked_from_ip', models.GenericIPAddressField(blank=True, null=True)),
@@ -242,6 +261,7 @@ class Migration(migrations.Migration):
             name='ConsentRecord',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('statement', models.CharField(choices=[('BROKER_FACTS', 'Broker facts'), ('ERECORD', 'Electronic records'), ('SUMMARY', 'Plain summary'), ('ACTS_FOR_ME', 'The installer acts for me'), ('LIMITS', 'Plan limits'), ('TIMING', 'Timing'), ('ADULT', 'Adult and authorized for the premise'), ('DOCUMENT', 'The document')], max_length=20)),
                 ('wording_version', models.PositiveIntegerField()),
                 ('words', models.TextField(help_text='The exact words shown.')),
@@ -260,6 +280,7 @@ class Migration(migrations.Migration):
             name='AddressFailure',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('address', models.EmailField(max_length=254)),
                 ('source', models.CharField(choices=[('MAIL_SERVER', 'The mail server refused it'), ('PROVIDER', 'The mail provider reported it'), ('OFFICE', 'The office saw it')], max_length=12)),
                 ('because', models.TextField(help_text='What the mail server, the provider or the office said.')),
@@ -279,6 +300,8 @@ class Migration(migrations.Migration):
             name='PoaTemplate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
+                ('updated_at', models.DateTimeField(db_default=core.public_records.DatabaseNow(), editable=False)),
                 ('version', models.PositiveIntegerField()),
                 ('language', models.CharField(choices=[('en', 'English'), ('es', 'Spanish')], max_length=2)),
                 ('title', models.CharField(max_length=200)),
@@ -308,6 +331,7 @@ class Migration(migrations.Migration):
             name='RetiredLink',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('token_hash', models.CharField(editable=False, max_length=64, unique=True)),
                 ('because', models.CharField(choices=[('NEWER', 'A newer link was sent'), ('ADDRESS_CHANGED', "The customer's e-mail address changed")], max_length=20)),
                 ('retired_at', models.DateTimeField()),
@@ -321,6 +345,7 @@ class Migration(migrations.Migration):
             name='SealTimestamp',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('is_inside', models.BooleanField(help_text='Whether it is part of the seal. Otherwise it covers the whole file.')),
                 ('stamped_at', models.DateTimeField(help_text='The time according to the authority.')),
                 ('authority_sha256', models.CharField(max_length=64, verbose_name="SHA-256 of the authority's certificate")),
@@ -335,6 +360,7 @@ class Migration(migrations.Migration):
             name='SignerDoubt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('reason', models.CharField(choices=[('ADDRESS_CHANGED', 'The address was changed after the invitation'), ('SIGNED_AFTER_CHANGE', 'Signed right after a change of address'), ('STAFF_ADDRESS', 'The address belongs to staff or to the company'), ('SHARED_CONTACT', 'Several customers share the address or phone number'), ('STAFF_DEVICE', 'Signed from a connection or browser that staff used'), ('FIRST_ADDRESS', 'Company rule: a second person confirms')], max_length=20)),
                 ('because', models.TextField(help_text='What was seen.')),
                 ('noted_at', models.DateTimeField()),
@@ -351,6 +377,7 @@ class Migration(migrations.Migration):
             name='StopSignal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('kind', models.CharField(choices=[('DECEASED', 'The customer died'), ('INCAPACITATED', 'The customer can no longer decide')], max_length=15)),
                 ('source', models.TextField(help_text='Who reported it, and how they know.')),
                 ('received_at', models.DateTimeField(help_text='When the report reached us.')),
@@ -369,6 +396,7 @@ class Migration(migrations.Migration):
             name='PaperSignature',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('signed_date', models.DateField(help_text='The date that the customer wrote next to the signature.')),
                 ('document_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the words printed')),
                 ('scan_storage_key', models.CharField(max_length=200)),
@@ -396,6 +424,7 @@ class Migration(migrations.Migration):
             name='EvidenceEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=core.public_records.new_public_id, editable=False, unique=True, verbose_name='identifier')),
                 ('number', models.PositiveIntegerField(help_text='1, 2, 3 … within the POA.')),
                 ('kind', models.CharField(max_length=60)),
                 ('actor', models.CharField(max_length=60)),
@@ -430,6 +459,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='addressfailure',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('ended_by', '')), models.Q(('ended_at__isnull', False), models.Q(('ended_by', ''), _negated=True)), _connector='OR'), name='address_failure_ended_by_whom'),
+        ),
+        migrations.AddIndex(
+            model_name='poadocument',
+            index=models.Index(fields=['updated_at'], name='poa_updated'),
         ),
         migrations.AddConstraint(
             model_name='poadocument',
@@ -472,7 +505,14 @@ class Migration(migrations.Migration):
         append_only(
             "poa_documents_destructionproof",
             because=JOURNAL_IS_FINAL,
-            same_row="number = NEW.number OR (poa_number = NEW.poa_number AND entries = NEW.entries)",
+            same_row="number = NEW.number OR (poa_public_id = NEW.poa_public_id AND entries = NEW.entries)",
         ),
         append_only("poa_documents_journalanchor", because=JOURNAL_IS_FINAL, same_row="number = NEW.number"),
+        keep_updated_at(
+            "poa_documents_poatemplate",
+            "poa_documents_planpromise",
+            "poa_documents_envelope",
+            "poa_documents_poadocument",
+            "poa_documents_customermail",
+        ),
     ]

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from core.actors import ActorField
+from core.dates import chicago_day, short_date
+from core.public_records import PublicRecord
 from installations.models import Language
 from poa_documents.models.documents import PoaDocument
 
@@ -23,7 +25,7 @@ class Statement(models.TextChoices):
     DOCUMENT = "DOCUMENT", "The document"
 
 
-class ConsentRecord(models.Model):
+class ConsentRecord(PublicRecord):
     """
     A customer's agreement to one statement: which words, when, and from where.
 
@@ -48,10 +50,10 @@ class ConsentRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_statement_display()} of POA {self.poa_id}"
+        return f"{self.get_statement_display()}, {short_date(chicago_day(self.given_at))}"
 
 
-class PaperSignature(models.Model):
+class PaperSignature(PublicRecord):
     """
     A signature by hand on paper. One person uploads the scan, another compares and confirms it.
 
@@ -93,4 +95,4 @@ class PaperSignature(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Paper signature of POA {self.poa_id}"
+        return f"Paper signature of {short_date(self.signed_date)}"

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from core.dates import chicago_day, short_date
+from core.public_records import PublicRecord
 from poa_documents.models.documents import PoaDocument
 from poa_documents.models.mails import CustomerMail
 
@@ -13,7 +15,7 @@ class LinkEnd(models.TextChoices):
     ADDRESS_CHANGED = "ADDRESS_CHANGED", "The customer's e-mail address changed"
 
 
-class RetiredLink(models.Model):
+class RetiredLink(PublicRecord):
     """The hash of a link that no longer works, so that its page can explain why."""
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="retired_links")
@@ -25,10 +27,10 @@ class RetiredLink(models.Model):
         ordering = ("retired_at", "pk")
 
     def __str__(self) -> str:
-        return f"Link {self.pk} of POA {self.poa_id}"
+        return f"Link retired on {short_date(chicago_day(self.retired_at))}"
 
 
-class ContactCode(models.Model):
+class ContactCode(PublicRecord):
     """
     A code requested by one browser. Anyone who types it there has access to the customer's mail.
 
@@ -53,4 +55,4 @@ class ContactCode(models.Model):
         indexes: ClassVar = [models.Index(fields=["poa", "browser_hash", "asked_at"], name="codes_of_a_browser")]
 
     def __str__(self) -> str:
-        return f"Code {self.pk} for POA {self.poa_id}"
+        return f"Code of {short_date(chicago_day(self.asked_at))}"

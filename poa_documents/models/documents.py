@@ -6,7 +6,9 @@ from django.db import models
 from django.db.models import Q
 
 from core.actors import ActorField
+from core.dates import chicago_day, short_date
 from core.encryption import EncryptedTextField
+from core.public_records import MirroredRecord, PublicRecord
 from installations.models import Customer, Site
 from poa_documents.models.limits import Envelope, PlanPromise
 from poa_documents.models.wording import PoaTemplate
@@ -28,7 +30,7 @@ class RevocationChannel(models.TextChoices):
     IN_PERSON = "IN_PERSON", "In person"
 
 
-class PoaDocument(models.Model):
+class PoaDocument(MirroredRecord):
     """One limited power of attorney: one customer, one site, one envelope."""
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="poas")
@@ -123,9 +125,10 @@ class PoaDocument(models.Model):
                 name="signed_means_sealed_and_stored",
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["updated_at"], name="poa_updated")]
 
     def __str__(self) -> str:
-        return f"POA {self.pk} of {self.customer}"
+        return f"POA of {self.customer}, {short_date(chicago_day(self.created_at))}"
 
     @property
     def is_open(self) -> bool:
@@ -137,7 +140,7 @@ class StopKind(models.TextChoices):
     INCAPACITATED = "INCAPACITATED", "The customer can no longer decide"
 
 
-class StopSignal(models.Model):
+class StopSignal(PublicRecord):
     """
     A report that a customer died or can no longer decide. Nothing is done in their name while it is open.
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from core.actors import ActorField
+from core.public_records import PublicRecord
 from poa_documents.models.documents import PoaDocument
 
 
@@ -15,7 +16,7 @@ class JournalIsFinal(Exception):
         super().__init__(f"{row} cannot be changed. Add a new entry instead.")
 
 
-class JournalRow(models.Model):
+class JournalRow(PublicRecord):
     """An append-only row. The code and database triggers both reject changes."""
 
     class Meta:
@@ -62,11 +63,11 @@ class DestructionProof(JournalRow):
     Proof that the journal of one POA was destroyed after its retention period. The proofs are their own hash chain.
 
     The database allows entries to be deleted only if such a proof exists, and keeps the proof permanently. It names no
-    person, only the POA's number, the count of the entries and their last hash.
+    person, only the POA's public ID, the count of the entries and their last hash.
     """
 
     number = models.PositiveIntegerField(unique=True, help_text="1, 2, 3 … over all proofs.")
-    poa_number = models.PositiveBigIntegerField()
+    poa_public_id = models.UUIDField("power of attorney", editable=False)
     entries = models.PositiveIntegerField(help_text="How many entries there were. The first one was number 1.")
     head_sha256 = models.CharField("SHA-256 of the last entry", max_length=64)
     reason = models.TextField()
@@ -78,11 +79,11 @@ class DestructionProof(JournalRow):
     class Meta:
         ordering = ("number",)
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["poa_number", "entries"], name="one_proof_per_destruction")
+            models.UniqueConstraint(fields=["poa_public_id", "entries"], name="one_proof_per_destruction")
         ]
 
     def __str__(self) -> str:
-        return f"{self.number}. Journal of POA {self.poa_number}, {self.entries} entries"
+        return f"{self.number}. Journal of a power of attorney, {self.entries} entries"
 
 
 class JournalAnchor(JournalRow):

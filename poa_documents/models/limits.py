@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from core.public_records import MirroredRecord
 from installations.models import Language
 
 
@@ -48,7 +49,7 @@ class Limits(models.Model):
         abstract = True
 
 
-class PlanPromise(Limits):
+class PlanPromise(MirroredRecord, Limits):
     """A product the installer sells: Light's plan group, its name, a plain summary and the limits."""
 
     name = models.CharField(max_length=120)
@@ -66,7 +67,7 @@ class PlanPromise(Limits):
         return self.summary_es if language == Language.SPANISH else self.summary_en
 
 
-class Envelope(Limits):
+class Envelope(MirroredRecord, Limits):
     """The limits inside one POA, copied at creation and never edited after it was sent."""
 
     plan_name = models.CharField(max_length=120)

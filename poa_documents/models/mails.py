@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 
 from core.actors import ActorField
+from core.dates import chicago_day, short_date
+from core.public_records import MirroredRecord, PublicRecord
 from installations.models import Customer
 from poa_documents.models.documents import PoaDocument
 
@@ -107,7 +109,7 @@ class CustomerMailQuerySet(models.QuerySet["CustomerMail"]):
         return self.filter(failing | Q(returned_at__isnull=False, is_return_settled=False))
 
 
-class CustomerMail(models.Model):
+class CustomerMail(MirroredRecord):
     """
     One mail to a customer. The text is written when it is sent, so links are never stored.
     """
@@ -155,7 +157,7 @@ class CustomerMail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} for POA {self.poa_id}"
+        return f"{self.get_kind_display()}, {short_date(chicago_day(self.created_at))}"
 
     @property
     def is_blocked(self) -> bool:
@@ -188,7 +190,7 @@ class ReturnSource(models.TextChoices):
     OFFICE = "OFFICE", "The office saw it"
 
 
-class AddressFailure(models.Model):
+class AddressFailure(PublicRecord):
     """
     Mail to a customer's address is returned. While this is open for the address on file, no mail is sent there.
 
@@ -222,7 +224,7 @@ class AddressFailure(models.Model):
         return f"Mail to {self.address} is returned"
 
 
-class MailReport(models.Model):
+class MailReport(PublicRecord):
     """
     A delivery report from the mail provider, as received. Its signature is already verified.
     """
@@ -244,4 +246,4 @@ class MailReport(models.Model):
         ordering = ("-received_at", "-pk")
 
     def __str__(self) -> str:
-        return f"Mail report {self.pk}"
+        return f"Mail report of {short_date(chicago_day(self.received_at))}"

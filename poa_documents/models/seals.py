@@ -5,10 +5,11 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.public_records import PublicRecord
 from poa_documents.models.documents import PoaDocument
 
 
-class SealTimestamp(models.Model):
+class SealTimestamp(PublicRecord):
     """
     A third party's time stamp (RFC 3161) for a POA's seal or sealed file.
 
@@ -26,10 +27,10 @@ class SealTimestamp(models.Model):
         ordering = ("pk",)
 
     def __str__(self) -> str:
-        return f"Time stamp of POA {self.poa_id}, {self.stamped_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"Time stamp of {self.stamped_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-class IssuersAnswer(models.Model):
+class IssuersAnswer(PublicRecord):
     """
     What the issuers of a certificate said: not revoked, or revoked.
 

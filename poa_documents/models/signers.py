@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 
 from core.actors import ActorField
+from core.dates import chicago_day, short_date
+from core.public_records import PublicRecord
 from installations.models import ContactProof
 from poa_documents.models.documents import PoaDocument
 
@@ -21,7 +23,7 @@ class DoubtReason(models.TextChoices):
     FIRST_ADDRESS = "FIRST_ADDRESS", "Company rule: a second person confirms"
 
 
-class SignerDoubt(models.Model):
+class SignerDoubt(PublicRecord):
     """
     One reason why a signature gives no authority yet. Only proof from the customer clears it.
     """
@@ -49,4 +51,4 @@ class SignerDoubt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_reason_display()}: POA {self.poa_id}"
+        return f"{self.get_reason_display()}, {short_date(chicago_day(self.noted_at))}"

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from core.public_records import MirroredRecord
 from installations.models import Language
 
 WORDING_FIELDS = (
@@ -32,7 +33,7 @@ class WordingInUse(Exception):
         )
 
 
-class PoaTemplate(models.Model):
+class PoaTemplate(MirroredRecord):
     """
     The wording of one version in one language. Immutable once a document uses it. Both languages change together.
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts import staff_browsers
 from core import clock
 from core.actors import Actor
+from core.dates import chicago_day
 from core.downloads import file_response
 from core.moves import MoveNotAllowed
 from installations.models import Language
@@ -237,7 +238,7 @@ def copy(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     except AuthorityMissing:
         extra = {"alert": _phrase(poa, "home", "storage_away")} if poa.pdf_sha256 else {}
         return render_home(request, poa, extra=extra, status=503 if poa.pdf_sha256 else 404)
-    name = f"{_phrase(poa, 'pdf', 'file_name')}-{poa.pk}.pdf"
+    name = f"{_phrase(poa, 'pdf', 'file_name')}-{chicago_day(poa.created_at)}.pdf"
     return file_response(content, name=name, content_type="application/pdf")
 
 
@@ -326,7 +327,7 @@ def _to_home(request: HttpRequest) -> HttpResponse:
 
 
 def _customer(poa: PoaDocument) -> Actor:
-    return Actor.customer(poa.customer_id)
+    return Actor.customer(poa.customer.public_id)
 
 
 def _phrase(poa: PoaDocument, section: str, name: str | Statement) -> str:

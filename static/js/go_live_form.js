@@ -9,7 +9,7 @@
     say("This page did not load completely and cannot save reports without a signal. Reload it before you send.");
     return;
   }
-  const technician = Number(outbox.dataset.technician);
+  const technician = outbox.dataset.technician;
   const MAX_SIDE = 2400;
   const NOT_YOURS = "This job is no longer assigned to you. Call the office.";
   const TOO_LARGE = "This file is too large. Send a photo of the page instead.";

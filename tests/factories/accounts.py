@@ -3,12 +3,12 @@
 import itertools
 from datetime import timedelta
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts import actions
 from accounts.actions import NewKey
-from accounts.models import ApiClient, Scope
+from accounts.models import ApiClient, Scope, User
 from accounts.staff_groups import OFFICE_GROUP
 from tests.factories.installations import staff
 

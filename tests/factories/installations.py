@@ -5,9 +5,11 @@ import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 
+from accounts.models import User
 from accounts.staff_groups import TECHNICIANS_GROUP
 from core.actors import Actor
 from core.dates import chicago_day
@@ -18,8 +20,8 @@ from installations.states import GoLiveReportStatus, InstallationStatus
 _numbers = itertools.count(1)
 
 AT = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
-OFFICE = Actor.staff(1)
-SECOND_PERSON = Actor.staff(2)
+OFFICE = Actor.staff(UUID(int=1))
+SECOND_PERSON = Actor.staff(UUID(int=2))
 SUBMITTED = InstallationStatus.INTERCONNECTION_SUBMITTED
 
 
@@ -118,7 +120,7 @@ def installation_at(status: str, at: datetime = AT, **fields: Any) -> Installati
         day = chicago_day(at) if move == "schedule" else None
         job = actions.move_installation(installation_id=job.pk, move=move, scheduled_date=day, by=OFFICE, at=at)
     if status == InstallationStatus.PTO_REPORTED:
-        go_live_report(job, at=at, by=Actor.technician(0))
+        go_live_report(job, at=at, by=Actor.technician(UUID(int=0)))
     elif status == InstallationStatus.PTO_CONFIRMED:
         go_live_report(job, at=at)
     elif status == InstallationStatus.CANCELLED:

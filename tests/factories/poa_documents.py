@@ -20,7 +20,7 @@ from tests.factories.installations import installation as sold_installation
 
 SIGNED_AT = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
 PLAN_GROUP = UUID("7d1c4d4e-51a7-4f1c-9a58-0e6a52d6f001")
-STAFF = Actor.staff(1)
+STAFF = Actor.staff(UUID(int=1))
 SIGNED_FROM_IP = "203.0.113.7"
 BROWSER = "a-browser-of-the-tests"
 USER_AGENT = "Mozilla/5.0 (tests)"
@@ -95,7 +95,7 @@ def agree_to_everything(poa: PoaDocument, *, at: datetime = SIGNED_AT) -> None:
             poa_id=poa.pk,
             statement=statement,
             words_sha256=text.sha256_of(statement),
-            by=Actor.customer(poa.customer_id),
+            by=Actor.customer(poa.customer.public_id),
             at=at,
             ip_address=SIGNED_FROM_IP,
             user_agent=USER_AGENT,
@@ -118,7 +118,7 @@ def sealing_poa(
         signature_kind=signature_kind,
         signature_text=signature_text or str(poa.customer),
         document_sha256=text_of(poa).sha256,
-        by=Actor.customer(poa.customer_id),
+        by=Actor.customer(poa.customer.public_id),
         at=at,
         ip_address=SIGNED_FROM_IP,
         user_agent=USER_AGENT,
@@ -141,7 +141,7 @@ def signed_poa(*, at: datetime = SIGNED_AT, **changes: Any) -> PoaDocument:
 
 def revoked_poa(*, at: datetime = SIGNED_AT, **changes: Any) -> PoaDocument:
     poa = signed_poa(at=at, **changes)
-    return actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=at + timedelta(hours=1))
+    return actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=at + timedelta(hours=1))
 
 
 def suspended_poa(*, at: datetime = SIGNED_AT, **changes: Any) -> PoaDocument:

@@ -6,12 +6,12 @@ from http import HTTPStatus
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from core.admin.links import button_url, record_url
 from core.admin.records import RecordAdmin
 from installations.models import Installation
@@ -153,7 +153,7 @@ def test_technician_pages_are_accessible(live_server: LiveServer, page: Page, no
 
     signed_in(page, live_server, tess).goto(f"{live_server.url}/field/")
     complaints += violations_on(page, "field-jobs")
-    page.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+    page.goto(f"{live_server.url}/field/jobs/{job.public_id}/")
     complaints += violations_on(page, "field-job")
     page.get_by_label("Date on the utility's permission").fill("2031-01-01")
     page.locator("main form button[type=submit]").first.click()

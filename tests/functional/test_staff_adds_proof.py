@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.test import Client
 from playwright.sync_api import FilePayload, Page
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from core import clock
 from core.admin.links import button_url
 from tests.factories.installations import go_live_report, installation

@@ -1,10 +1,11 @@
 """The office sees what is blocked and why, and releases it with a reason, on a desktop and a phone."""
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from core import clock
 from enrollments.models import Enrollment
 from tests.factories.cases import held_case

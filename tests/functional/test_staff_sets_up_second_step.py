@@ -1,12 +1,13 @@
 """The first and second sign-in of a new colleague in production, on a desktop and on a phone."""
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from tests.factories.phones import Phone
 from tests.functional.accessibility import violations_on
 from tests.functional.pages import follow

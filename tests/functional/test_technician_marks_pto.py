@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIHandler
 from PIL import Image
 from playwright.sync_api import BrowserContext, Error, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from core import clock
 from core.dates import chicago_day
 from installations.models import GoLiveReport, Installation, KeptProof
@@ -198,7 +198,7 @@ def test_U12_report_with_cut_off_answer_is_kept_and_counts_once(
     sign_in(phone, live_server, tess)
     open_job(phone, job)
     fill_in(phone, days_ago=1, proof=letter)
-    phone.route(f"**/field/jobs/{job.pk}/", lambda route: route.fulfill(response=route.fetch(), body='{"url'))
+    phone.route(f"**/field/jobs/{job.public_id}/", lambda route: route.fulfill(response=route.fetch(), body='{"url'))
     send_report(phone)
     expect(phone.get_by_text("Saved on this phone")).to_be_visible()
     assert GoLiveReport.objects.count() == 1
@@ -218,10 +218,10 @@ def test_U12_refused_report_does_not_block_the_others(
     jobs = [installation_at(SUBMITTED, at=clock.now(), technician=tess) for _ in range(2)]
     sign_in_and_cache_pages(phone, live_server, tess)
     for job in jobs:
-        phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+        phone.goto(f"{live_server.url}/field/jobs/{job.public_id}/")
     phone_context.set_offline(True)
     for job, first_or_second in zip(jobs, "01", strict=True):
-        phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+        phone.goto(f"{live_server.url}/field/jobs/{job.public_id}/")
         fill_in(phone, days_ago=1)
         phone.eval_on_selector(
             "[name=submission_id]", f"field => field.value = '{first_or_second}' + field.value.slice(1)"
@@ -229,7 +229,7 @@ def test_U12_refused_report_does_not_block_the_others(
         send_report(phone)
         expect(phone.get_by_text(f"Saved on this phone: the report for {job.site.address_1}")).to_be_visible()
 
-    phone.route(f"**/field/jobs/{jobs[0].pk}/", lambda route: route.fulfill(status=status))
+    phone.route(f"**/field/jobs/{jobs[0].public_id}/", lambda route: route.fulfill(status=status))
     phone_context.set_offline(False)
     expect(phone.get_by_text("Sent: the report")).to_be_visible()
 
@@ -249,7 +249,7 @@ def test_U12_next_technician_sees_nothing_of_the_previous_one(
     phone_context.set_offline(True)
 
     with pytest.raises(Error):
-        phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+        phone.goto(f"{live_server.url}/field/jobs/{job.public_id}/")
 
 
 def test_U12_job_reassigned_to_another_technician_is_removed(
@@ -269,11 +269,11 @@ def test_U12_job_reassigned_to_another_technician_is_removed(
     phone.on("dialog", lambda dialog: dialog.accept())
     phone.get_by_role("button", name="Delete it from this phone").click()
     expect(phone.get_by_text("no longer assigned to you")).to_have_count(0)
-    phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+    phone.goto(f"{live_server.url}/field/jobs/{job.public_id}/")
     phone_context.set_offline(True)
 
     with pytest.raises(Error):
-        phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+        phone.goto(f"{live_server.url}/field/jobs/{job.public_id}/")
 
 
 def test_U12_page_without_offline_support_says_so(
@@ -283,7 +283,7 @@ def test_U12_page_without_offline_support_says_so(
     sign_in(phone, live_server, tess)
     phone.route("**/idb*.js", lambda route: route.abort())
 
-    phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+    phone.goto(f"{live_server.url}/field/jobs/{job.public_id}/")
 
     expect(phone.get_by_text("This page did not load completely")).to_be_visible()
 
@@ -296,7 +296,7 @@ def test_U12_form_waits_for_the_offline_script(
     sign_in(phone, live_server, tess)
     phone.route("**/go_live_form*.js", lambda route: on_its_way.append(route))
 
-    phone.goto(f"{live_server.url}/field/jobs/{job.pk}/", wait_until="commit")
+    phone.goto(f"{live_server.url}/field/jobs/{job.public_id}/", wait_until="commit")
     expect(phone.get_by_role("heading", name="Report permission to operate (PTO)")).to_be_visible()
     assert on_its_way
     expect(phone.get_by_role("button", name="Report permission to operate (PTO)")).to_have_count(0)

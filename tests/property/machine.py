@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import connection
 from django.test import RequestFactory
@@ -73,7 +73,7 @@ from tests.property.surroundings import (
     sweep_names,
 )
 
-TECHNICIAN = Actor.technician(7)
+TECHNICIAN = Actor.technician(UUID(int=7))
 MAX_WAKES = 400
 MAX_DELIVERED = 1_000
 CALLS = ("create_account", "record_client_agent", "request_plans", "accept_plan", "finalize", "read_account")
@@ -242,7 +242,7 @@ class Cases(RuleBasedStateMachine):
             signature_kind=SignatureKind.TYPED,
             signature_text=str(poa.customer),
             document_sha256=poa.document_sha256,
-            by=Actor.customer(poa.customer_id),
+            by=Actor.customer(poa.customer.public_id),
             at=self.flow.clock.at,
         )
         assert outcome == poa_actions.SignOutcome.ALREADY_SIGNED
@@ -253,7 +253,7 @@ class Cases(RuleBasedStateMachine):
         if poa is not None:
             say_no = {"revoke": poa_actions.revoke_poa, "decline": poa_actions.decline_poa}[what]
             with suppress(*REFUSALS):
-                say_no(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.flow.clock.at)
+                say_no(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=self.flow.clock.at)
 
     @rule(number=which_case, goes_on=st.booleans())
     def customer_holds_it_or_lets_it_go_on(self, number: int, *, goes_on: bool) -> None:
@@ -261,7 +261,7 @@ class Cases(RuleBasedStateMachine):
         if case is not None:
             say = customer_holds.resume_for_customer if goes_on else customer_holds.hold_for_customer
             with suppress(*REFUSALS):
-                say(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=self.flow.clock.at)
+                say(enrollment_id=case.pk, by=Actor.customer(case.customer.public_id), at=self.flow.clock.at)
 
     @rule(number=which_case, kind=st.sampled_from(StopKind), is_over=st.booleans())
     def somebody_reports_a_death_or_incapacity(self, number: int, kind: StopKind, *, is_over: bool) -> None:

@@ -355,7 +355,9 @@ def test_P6_pages_and_webhooks_answer_while_database_is_read_only(stack: Stack) 
             stack.until(lambda: database_part(stack).startswith("read-only"), "readiness says it", is_checked=False)
             acts = [
                 people.submit(customer.sign),
-                people.submit(technician.report, job.pk, granted=today, on_site=False, reference="DG-2026-0042"),
+                people.submit(
+                    technician.report, str(job.public_id), granted=today, on_site=False, reference="DG-2026-0042"
+                ),
             ]
             stack.light.send_event("account.updated", str(case.light_account_uuid))
             stack.until(at_the_customers.was_asked_to_wait, "the customer is asked to wait", is_checked=False)

@@ -110,7 +110,7 @@ WAYS_PAST_THE_JOURNAL = (
     "CREATE TABLE public.mine (id int)",
     "ALTER ROLE switchyard_app SUPERUSER",
     "SET ROLE switchyard_owner",
-    "CREATE TEMPORARY TABLE poa_documents_destructionproof (poa_number int, entries int)",
+    "CREATE TEMPORARY TABLE poa_documents_destructionproof (poa_public_id uuid, entries int)",
     "ALTER FUNCTION poa_documents_evidenceentry_is_final() OWNER TO switchyard_app",
     "CREATE OR REPLACE FUNCTION poa_documents_evidenceentry_is_final() RETURNS trigger LANGUAGE sql AS ''",
 )

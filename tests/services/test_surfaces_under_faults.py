@@ -77,7 +77,7 @@ def sign_and_report(
     customer_waited, technician_waited = slowest_answer(customer), slowest_answer(technician)
     with fault:
         customer.sign()
-        technician.report(job.pk, granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
+        technician.report(str(job.public_id), granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
         customer.close()
         technician.close()
         stack.check()
@@ -114,7 +114,7 @@ def test_U11_report_cut_off_in_transit_counts_once_sent_again(
     technician.sign_in()
     technician._browser._session.mount(stack.site_url, line)
 
-    technician.report(job.pk, granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
+    technician.report(str(job.public_id), granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
 
     assert line.answers == [400]
     assert GoLiveReport.objects.get(installation=job).proofs.count() == 1
@@ -124,7 +124,7 @@ def test_eight_slow_documents_leave_the_pages_usable(stack: Stack) -> None:
     job = stack.invite()[0].installations.get()
     job.technician = the_technician()
     job.save(update_fields=["technician"])
-    path = f"{stack.site_url}/field/jobs/{job.pk}/"
+    path = f"{stack.site_url}/field/jobs/{job.public_id}/"
     letter = packed_scattered(1_000_000)
     technicians = [Technician(site_url=stack.site_url) for _ in range(LETTERS_AT_ONCE)]
     for technician in technicians:

@@ -63,6 +63,7 @@ def _fill(url: str, rows: int) -> None:
         "site_id": "number",
         "status": "'FINALIZED'",
         "opened_at": "now()",
+        "public_id": "gen_random_uuid()",
         "light_status": "'complete'",
         "light_stage": "'ACCEPTED'",
         "light_account": "'{}'",

@@ -87,7 +87,7 @@ def _take_office(browser: Browser, start: str, scene: "Scene") -> None:
     page.goto(f"{start}/admin/")
     _sign_in(page, scene.staff.username)
     _take(page, "work-queue")
-    page.goto(f"{start}/admin/enrollments/enrollment/{scene.held.pk}/change/")
+    page.goto(f"{start}/admin/enrollments/enrollment/{scene.held.public_id}/change/")
     page.set_viewport_size({"width": DESK["width"], "height": 860})
     _take(page, "enrollment")
 
@@ -128,7 +128,7 @@ def _take_field(browser: Browser, start: str, scene: "Scene") -> None:
     page = _page(browser, PHONE)
     page.goto(f"{start}/field/")
     _sign_in(page, scene.technician.username)
-    page.goto(f"{start}/field/jobs/{scene.job.pk}/")
+    page.goto(f"{start}/field/jobs/{scene.job.public_id}/")
     yesterday = chicago_day(scene_clock().now()) - timedelta(days=1)
     page.get_by_label("Date on the utility's permission").fill(yesterday.isoformat())
     page.get_by_label("How do you know?").select_option("LETTER")

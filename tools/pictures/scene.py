@@ -10,8 +10,9 @@ from decimal import Decimal
 from functools import cache
 from uuid import UUID
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 
+from accounts.models import User
 from accounts.staff_groups import OFFICE_GROUP
 from core.actors import Actor
 from core.dates import chicago_day
@@ -113,7 +114,7 @@ def _play(flow: Flow) -> Scene:
     made.go_live_report(
         paul.installations.get(),
         at=flow.clock.at,
-        by=Actor.technician(technician.pk),
+        by=Actor.technician(technician.public_id),
         source=GoLiveSource.PORTAL,
     )
     job = _installed(rosa.installations.get(), technician, flow)

@@ -2,8 +2,7 @@
 
 from datetime import date
 
-from django.contrib.auth.models import User
-
+from accounts.models import User
 from demo import demo_data
 from poa_documents.models import PoaDocument
 from tests.factories import installations as made

@@ -4,13 +4,13 @@ import logging
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import second_factor, sessions
 from accounts.actions import revoke_personal_keys
+from accounts.models import User
 from core.actors import Actor
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         if not second_factor.remove(user):
             raise CommandError(f"{user.get_username()} has no second step.")
         sessions.end_sessions_of(user)
-        revoke_personal_keys(user, by=Actor.staff(by.pk), at=timezone.now())
+        revoke_personal_keys(user, by=Actor.staff(by.public_id), at=timezone.now())
         LogEntry.objects.log_actions(
             user_id=by.pk,
             queryset=[user],

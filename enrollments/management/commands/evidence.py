@@ -5,6 +5,7 @@ import shutil
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -19,14 +20,15 @@ class Command(BaseCommand):
     help = "Write everything on record about an enrollment to a ZIP file that can be verified offline."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("enrollment", type=int, help="the number of the enrollment")
+        parser.add_argument("enrollment", type=UUID, help="the ID of the enrollment, as in the address of its page")
         parser.add_argument(
             "--to", type=Path, help="the file to write; by default the pack's own name in the current folder"
         )
 
-    def handle(self, *_args: Any, enrollment: int, to: Path | None, **_options: Any) -> None:
+    def handle(self, *_args: Any, enrollment: UUID, to: Path | None, **_options: Any) -> None:
         try:
-            pack = hand_out_evidence(enrollment_id=enrollment, by=OPERATOR, at=clock.now())
+            found = Enrollment.objects.only("pk").get(public_id=enrollment)
+            pack = hand_out_evidence(enrollment_id=found.pk, by=OPERATOR, at=clock.now())
         except Enrollment.DoesNotExist as problem:
             raise CommandError(f"There is no enrollment {enrollment}.") from problem
         except PackNotMade as problem:

@@ -40,7 +40,7 @@ class Command(BaseCommand):
                     self.stderr.write(f"kept: {reason}")
                 else:
                     destroyed += 1
-                    self.stdout.write(f"destroyed: {proof.subject}, proof {proof.pk}, SHA-256 {proof.sha256}")
+                    self.stdout.write(f"destroyed: {proof.subject}, SHA-256 {proof.sha256}")
         if dry_run:
             for subject in open_subjects():
                 kept += 1

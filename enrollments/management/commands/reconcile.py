@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def _report(self, run: ReconciliationRun) -> None:
         for difference in run.differences.all():
-            case = f"enrollment {difference.enrollment_id}" if difference.enrollment_id else "no enrollment"
+            case = f"enrollment {difference.enrollment.public_id}" if difference.enrollment else "no enrollment"
             self.stdout.write(f"{difference.kind}: account {difference.light_account_uuid or '-'}, {case}")
             for label, text in (("ours", difference.ours), ("Light", difference.theirs), ("do", difference.repair)):
                 if text:

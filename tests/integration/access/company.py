@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.test import Client
 from PIL import Image
 
-from accounts.models import Scope
+from accounts.models import Scope, User
 from accounts.staff_groups import OFFICE_GROUP
 from core.actors import Actor
 from enrollments.actions import pauses, system_holds
@@ -58,7 +59,6 @@ ROLES = (
     "key of a client",
     "key of a reading client",
 )
-UNKNOWN_ID = 987_654_321
 UNKNOWN_UUID = "00000000-0000-4000-8000-000000000000"
 
 
@@ -155,7 +155,7 @@ def _case_of(who: User, *, first_name: str) -> _Case:
     job = installation_at(SUBMITTED, customer=person, site=place, technician=who)
     poa = signed_poa(customer=person, site=place, at=AT, signature_text=f"{first_name} Reyes")
     link = token_in_last_mail()
-    by = Actor.technician(who.pk)
+    by = Actor.technician(who.public_id)
     jobs.keep_proof(installation_id=job.pk, submission_id=uuid.uuid4(), proof=_photo(), by=by, at=AT)
     report = go_live_report(job, by=by, proofs=[_photo()])
     return _Case(job, report, poa, case(job=job), link)
@@ -195,7 +195,7 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
         noted_at=at,
         proof=ContactProof.CALL_BACK,
         cleared_at=at,
-        cleared_by="staff:1",
+        cleared_by=f"staff:{UUID(int=1)}",
     )
     AdvanceNotice.objects.create(
         enrollment=own.enrollment,
@@ -216,12 +216,12 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
     )
     DatabasePlace.objects.get_or_create(defaults={"since": at}, place="here")
     LogEntry.objects.create(user=User.objects.get(username="olivia"), action_flag=2, object_repr="Hardware job")
-    pauses.pause(reason="Prices look odd.", by=Actor.staff(1), at=at)
-    system_holds.hold_writes(reason="A look at things.", by=Actor.staff(1), at=at)
+    pauses.pause(reason="Prices look odd.", by=Actor.staff(UUID(int=1)), at=at)
+    system_holds.hold_writes(reason="A look at things.", by=Actor.staff(UUID(int=1)), at=at)
 
 
 def records_in_admin() -> Iterator[tuple[type[Model], Any]]:
     """Each kind of our records with the ID of one of them."""
     for label in ("accounts", "installations", "poa_documents", "enrollments"):
         for model in apps.get_app_config(label).get_models():
-            yield model, model._default_manager.values_list("pk", flat=True).first()
+            yield model, model._default_manager.values_list("public_id", flat=True).first()

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from core.admin.links import id_in_urls
 from core.admin.records import RecordAdmin
-from tests.integration.access.company import ROLES, UNKNOWN_ID, UNKNOWN_UUID, Company, records_in_admin
+from core.api.records import ID_PATTERN
+from tests.integration.access.company import ROLES, UNKNOWN_UUID, Company, records_in_admin
 
 SIGN_IN = "sign in"
 UNKNOWN_LINK = "an-unknown-link-that-has-the-length-of-one"
@@ -75,7 +77,7 @@ def at(address: str) -> Address:
 
 def of(template: str) -> Address:
     """An address of one of Carmen's records."""
-    return lambda company, _role: template.format(company=company, unknown=UNKNOWN_ID, unknown_uuid=UNKNOWN_UUID)
+    return lambda company, _role: template.format(company=company, unknown=UNKNOWN_UUID, unknown_uuid=UNKNOWN_UUID)
 
 
 def behind_link(rest: str) -> Address:
@@ -137,13 +139,13 @@ FIELD = (
     Endpoint("field/session/", at("/field/session/"), get=everybody(200), post=everybody(405)),
     Endpoint("field/service-worker.js", at("/field/service-worker.js"), get=everybody(200), post=everybody(405)),
     Endpoint(
-        "field/jobs/<int:pk>/",
-        of("/field/jobs/{company.job.pk}/"),
+        "field/jobs/<uuid:public_id>/",
+        of("/field/jobs/{company.job.public_id}/"),
         get=field_page(200, 404, staff=404),
         post=field_page(302, 404, staff=404),
     ),
     Endpoint(
-        "field/jobs/<int:pk>/",
+        "field/jobs/<uuid:public_id>/",
         of("/field/jobs/{unknown}/"),
         get=field_page(404, 404, staff=404),
         post=field_page(404, 404, staff=404),
@@ -165,7 +167,7 @@ FIELD = (
 # Other systems. An empty POST lacks its Idempotency-Key, which only callers who may write are told.
 
 ACTS_OF_PEOPLE = {"confirm"}
-_NUMBER = "(?P<pk>[0-9]{1,18})"
+_ONE = f"(?P<public_id>{ID_PATTERN})"
 
 
 def _records(name: str, address: str, *, may_add: bool = True, actions: tuple[str, ...] = ()) -> Iterator[Endpoint]:
@@ -173,14 +175,14 @@ def _records(name: str, address: str, *, may_add: bool = True, actions: tuple[st
     yield Endpoint(f"api/v1/^{name}/$", at(f"/api/v1/{name}/"), get=systems_only(200), post=adding)
     for record, found in ((address, 200), ("{unknown}", 404)):
         yield Endpoint(
-            f"api/v1/^{name}/{_NUMBER}/$",
+            f"api/v1/^{name}/{_ONE}/$",
             of(f"/api/v1/{name}/{record}/"),
             get=systems_only(found),
             post=writing_systems_only(405),
         )
     for action in actions:
         yield Endpoint(
-            f"api/v1/^{name}/{_NUMBER}/{action}/$",
+            f"api/v1/^{name}/{_ONE}/{action}/$",
             of(f"/api/v1/{name}/{address}/{action}/"),
             get=systems_only(405),
             post=writing_systems_only(400, for_people=action in ACTS_OF_PEOPLE),
@@ -206,26 +208,26 @@ API = (
     Endpoint("api/schema/", at("/api/schema/"), get=public(200), post=public(405)),
     Endpoint("api/docs/", at("/api/docs/"), get=public(200), post=public(405)),
     Endpoint("api/v1/token/", at("/api/v1/token/"), get=everybody(405), post=everybody(415)),
-    *_records("customers", "{company.job.customer_id}"),
-    *_records("sites", "{company.job.site_id}"),
-    *_records("installations", "{company.job.pk}", actions=("assign", "cancel", "move")),
+    *_records("customers", "{company.job.customer.public_id}"),
+    *_records("sites", "{company.job.site.public_id}"),
+    *_records("installations", "{company.job.public_id}", actions=("assign", "cancel", "move")),
     Endpoint(
-        f"api/v1/^installations/{_NUMBER}/events/$",
-        of("/api/v1/installations/{company.job.pk}/events/"),
+        f"api/v1/^installations/{_ONE}/events/$",
+        of("/api/v1/installations/{company.job.public_id}/events/"),
         get=systems_only(200),
         post=writing_systems_only(405),
     ),
-    *_records("pto-reports", "{company.report.pk}", actions=("confirm", "correct", "withdraw")),
-    *_records("plan-promises", "{company.poa.promise_id}", may_add=False),
-    *_records("poa-requests", "{company.poa.pk}", actions=("resend", "revoke", "void")),
-    *_records("enrollments", "{company.enrollment.pk}", may_add=False),
+    *_records("pto-reports", "{company.report.public_id}", actions=("confirm", "correct", "withdraw")),
+    *_records("plan-promises", "{company.poa.promise.public_id}", may_add=False),
+    *_records("poa-requests", "{company.poa.public_id}", actions=("resend", "revoke", "void")),
+    *_records("enrollments", "{company.enrollment.public_id}", may_add=False),
     Endpoint(
-        f"api/v1/^enrollments/{_NUMBER}/holds/(?P<hold_id>[0-9]{{1,18}})/release/$",
-        of("/api/v1/enrollments/{company.enrollment.pk}/holds/{unknown}/release/"),
+        f"api/v1/^enrollments/{_ONE}/holds/(?P<hold_id>{ID_PATTERN})/release/$",
+        of("/api/v1/enrollments/{company.enrollment.public_id}/holds/{unknown}/release/"),
         get=systems_only(405),
         post=writing_systems_only(400),
     ),
-    *_records("pauses", "{company.pause.pk}", actions=("resume",)),
+    *_records("pauses", "{company.pause.public_id}", actions=("resume",)),
 )
 
 # The office. What it may add is listed; it may view every record of ours, but no people or groups.
@@ -286,7 +288,8 @@ def _admin_records() -> Iterator[Endpoint]:
         name = str(opts.model_name)
         _, key = ours.get(name, (None, None))
         if name in FOR_SUPERUSERS:
-            key = model._default_manager.values_list("pk", flat=True).first()
+            one = model._default_manager.first()
+            key = id_in_urls(one) if one is not None else None
         yield from _endpoints_of(f"{opts.app_label}/{name}", name, key)
         if isinstance(registered, RecordAdmin):
             # Each button's endpoint has its own test: its answer depends on the record's state.
@@ -298,8 +301,8 @@ def _admin_records() -> Iterator[Endpoint]:
             )
         if name == "user":
             yield Endpoint(
-                "admin/auth/user/<id>/password/",
-                at(f"/admin/auth/user/{key}/password/"),
+                "admin/accounts/user/<id>/password/",
+                at(f"/admin/accounts/user/{key}/password/"),
                 get=staff_only(403, 200),
                 post=staff_only(403, 200),
             )
@@ -307,7 +310,7 @@ def _admin_records() -> Iterator[Endpoint]:
 
 def _endpoints_of(folder: str, name: str, key: object) -> Iterator[Endpoint]:
     ours, root = f"/admin/{folder}/", f"admin/{folder}/"
-    one, unknown = f"{root}<path:object_id>/", f"{ours}{UNKNOWN_ID}/"
+    one, unknown = f"{root}<path:object_id>/", f"{ours}{UNKNOWN_UUID}/"
     may_office_type, may_root_type = name in TYPED_OVER_BY_THE_OFFICE, name in TYPED_OVER_BY_SUPERUSERS
     looking = staff_only(403 if name in FOR_SUPERUSERS else 200, 200)
     adding = staff_only(200 if name in ADDED_BY_THE_OFFICE else 403, 200 if name in ADDED_BY_SUPERUSERS else 403)

@@ -5,15 +5,16 @@ import json
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.core.cache import caches
 from django.db import transaction
 from django.http import HttpResponse
 from pypdf import PdfReader
 
+from accounts.models import User
 from core.admin.links import button_url
 from core.admin.records import RecordAdmin
-from tests.integration.access.company import ROLES, UNKNOWN_ID, UNKNOWN_UUID, Company, records_in_admin
+from tests.integration.access.company import ROLES, UNKNOWN_UUID, Company, records_in_admin
 from tests.integration.access.table import API, PORTAL, SIGN_IN, Answer, behind_link, endpoints, routes
 from tests.integration.poa_documents.portal_visits import Visit
 
@@ -59,19 +60,19 @@ def test_each_address_answers_as_in_the_table(company: Company, role: str) -> No
 
 
 FOREIGN = (
-    ("other technician", "/field/jobs/{company.job.pk}/", UNKNOWN_ID),
+    ("other technician", "/field/jobs/{company.job.public_id}/", UNKNOWN_UUID),
     ("other technician", "/field/reports/{company.report.submission_id}/", UNKNOWN_UUID),
     ("office", "/field/reports/{company.report.submission_id}/", UNKNOWN_UUID),
-    ("token of a technician", "/api/v1/customers/{company.job.customer_id}/", UNKNOWN_ID),
-    ("token of a technician", "/api/v1/poa-requests/{company.poa.pk}/", UNKNOWN_ID),
-    ("technician", "/admin/poa_documents/poadocument/{company.poa.pk}/change/", UNKNOWN_ID),
+    ("token of a technician", "/api/v1/customers/{company.job.customer.public_id}/", UNKNOWN_UUID),
+    ("token of a technician", "/api/v1/poa-requests/{company.poa.public_id}/", UNKNOWN_UUID),
+    ("technician", "/admin/poa_documents/poadocument/{company.poa.public_id}/change/", UNKNOWN_UUID),
 )
 
 
 def test_foreign_record_answers_like_a_missing_one(company: Company) -> None:
     for role, template, unknown in FOREIGN:
         foreign = template.format(company=company)
-        other = "/".join(str(unknown) if part.isdigit() or len(part) == 36 else part for part in foreign.split("/"))
+        other = "/".join(str(unknown) if len(part) == 36 else part for part in foreign.split("/"))
         for method in ("get", "post"):
             answers = [asked(company, role, method, address) for address in (foreign, other)]
 
@@ -121,7 +122,7 @@ def test_viewers_get_no_buttons(company: Company) -> None:
     for model, key in records_in_admin():
         registered = admin.site._registry.get(model)
         for button in registered.buttons if isinstance(registered, RecordAdmin) and key else ():
-            address = button_url(model._default_manager.get(pk=key), button.name)
+            address = button_url(model._default_manager.get(public_id=key), button.name)
             allowed = button.permission.partition(".")[2].startswith("view_")
             for method in ("get", "post"):
                 assert answer_of(asked(company, "technician", method, address)) == SIGN_IN, address

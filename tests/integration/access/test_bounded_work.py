@@ -270,7 +270,7 @@ def test_upload_behind_a_link_is_not_read(company: Company) -> None:
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("address", ["/field/jobs/{company.job.pk}/", "/field/"])
+@pytest.mark.parametrize("address", ["/field/jobs/{company.job.public_id}/", "/field/"])
 def test_signed_out_phone_is_refused_before_its_photo_is_checked(company: Company, address: str) -> None:
     client = Client()
     told = client.post(

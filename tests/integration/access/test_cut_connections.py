@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import requests
-from django.contrib.auth.models import User
 from django.test import Client
 from PIL import Image
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from core import clock
 from core.dates import chicago_day
 from enrollments.models import WebhookDelivery, WebhookRefusal

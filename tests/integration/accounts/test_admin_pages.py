@@ -4,13 +4,13 @@ import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
 from accounts.admin import new_key_page
-from accounts.models import ApiClient, ApiKey
+from accounts.models import ApiClient, ApiKey, User
 from core.admin.links import button_url, record_url
 from core.models import KeptForm
 from tests.factories.accounts import api_client, client_key, personal_key
@@ -46,7 +46,7 @@ def test_system_is_connected_with_two_forms(admin_client: Client) -> None:
     found = SECRET.search(page.text)
     assert found is not None
     assert read(found[0]).status_code == 200
-    assert (client.created_by, client.role) == (f"staff:{User.objects.get(username='admin').pk}", "office")
+    assert (client.created_by, client.role) == (f"staff:{User.objects.get(username='admin').public_id}", "office")
 
 
 def test_secret_is_shown_once(admin_client: Client) -> None:
@@ -145,7 +145,9 @@ def coordinator() -> Client:
     """Signed in as a person who manages people and has no other rights."""
     person = User.objects.create_user("cora", password=PASSWORD, is_staff=True)
     wanted = [f"{verb}_user" for verb in ("view", "add", "change")]
-    person.user_permissions.set(Permission.objects.filter(codename__in=wanted, content_type__app_label="auth"))
+    person.user_permissions.set(
+        Permission.objects.filter(codename__in=wanted, content_type__app_label__in=("accounts", "auth"))
+    )
     browser = Client()
     browser.force_login(person)
     return browser

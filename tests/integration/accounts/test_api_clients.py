@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -20,7 +20,7 @@ from accounts.grants import (
     RoleExceedsOwnPermissions,
     TooManyKeys,
 )
-from accounts.models import ApiClient, ApiKey, Scope
+from accounts.models import ApiClient, ApiKey, Scope, User
 from accounts.queries import clients_running_out
 from core.actors import Actor
 from core.staff_text import name_actors
@@ -41,7 +41,7 @@ def test_client_reads_and_writes_under_its_own_name() -> None:
     assert (read(key).status_code, read(key, scheme="Bearer").status_code) == (200, 200)
     assert write(key).status_code == 201
     by = Customer.objects.get().registered_by
-    assert by == str(Actor.client_system(client.account_id))
+    assert by == str(Actor.client_system(client.account.public_id))
     assert name_actors([by]) == {by: "Sales CRM (client system)"}
 
 
@@ -64,9 +64,9 @@ def test_client_without_a_role_is_allowed_nothing() -> None:
 
 
 def test_client_does_not_count_as_second_person() -> None:
-    report = go_live_report(installation_at("INTERCONNECTION_SUBMITTED"), by=Actor.staff(staff().pk))
+    report = go_live_report(installation_at("INTERCONNECTION_SUBMITTED"), by=Actor.staff(staff().public_id))
 
-    refused = write(client_key().secret, f"pto-reports/{report.pk}/confirm/", {})
+    refused = write(client_key().secret, f"pto-reports/{report.public_id}/confirm/", {})
 
     assert refused.status_code == 403
     assert "Only a person can do this" in refused.json()["detail"]
@@ -90,7 +90,7 @@ def test_key_outlives_its_creator(settings: Settings) -> None:
     settings.STAFF_MFA_REQUIRED = False
     client.force_login(boss)
     form = {"username": "maker", "date_joined_0": "2026-01-02", "date_joined_1": "10:00:00"}
-    assert client.post(f"/admin/auth/user/{maker.pk}/change/", form).status_code == 302
+    assert client.post(f"/admin/accounts/user/{maker.public_id}/change/", form).status_code == 302
     assert not User.objects.get(pk=maker.pk).is_active
     assert read(key).status_code == 200
 
@@ -114,7 +114,7 @@ def test_two_keys_are_valid_during_replacement() -> None:
     assert [read(each.secret).status_code for each in (old, new)] == [200, 200]
     with pytest.raises(TooManyKeys, match="Revoke one that is not used"):
         client_key(client)
-    actions.revoke_key(key_id=old.key.pk, by=Actor.staff(boss.pk), at=timezone.now())
+    actions.revoke_key(key_id=old.key.pk, by=Actor.staff(boss.public_id), at=timezone.now())
 
     assert [read(each.secret).status_code for each in (old, new)] == [401, 200]
     assert read(client_key(client).secret).status_code == 200
@@ -142,7 +142,9 @@ def coordinator() -> User:
     """Manages people, and has no other rights."""
     person = User.objects.create_user("cora", password=PASSWORD, is_staff=True)
     wanted = [f"{verb}_user" for verb in ("view", "add", "change")]
-    person.user_permissions.set(Permission.objects.filter(codename__in=wanted, content_type__app_label="auth"))
+    person.user_permissions.set(
+        Permission.objects.filter(codename__in=wanted, content_type__app_label__in=("accounts", "auth"))
+    )
     return User.objects.get(pk=person.pk)
 
 
@@ -186,7 +188,7 @@ def test_nobody_signs_in_as_a_client(typed: str) -> None:
 def test_no_person_can_use_the_name_of_a_system(admin_client: Client) -> None:
     typed = {"username": "system:Sales CRM", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
 
-    answer = admin_client.post("/admin/auth/user/add/", typed)
+    answer = admin_client.post("/admin/accounts/user/add/", typed)
 
     assert answer.status_code == 200
     assert not User.objects.filter(username__startswith="system:").exists()
@@ -195,9 +197,9 @@ def test_no_person_can_use_the_name_of_a_system(admin_client: Client) -> None:
 def test_client_account_has_no_page_among_people(admin_client: Client) -> None:
     account = api_client(name="Sales CRM").account
 
-    assert "Sales CRM" not in admin_client.get("/admin/auth/user/").text
+    assert "Sales CRM" not in admin_client.get("/admin/accounts/user/").text
     for page in ("change/", "password/", "delete/"):
-        answer = admin_client.post(f"/admin/auth/user/{account.pk}/{page}", {"password1": PASSWORD})
+        answer = admin_client.post(f"/admin/accounts/user/{account.public_id}/{page}", {"password1": PASSWORD})
         assert answer.status_code in {302, 403, 404}, page
     account.refresh_from_db()
     assert not account.has_usable_password()

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import QuerySet
@@ -16,7 +15,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts import actions, key_secrets
-from accounts.models import ApiKey
+from accounts.models import ApiKey, User
 from accounts.queries import find_key
 from installations.tasks import tidy_up_task
 from tests.factories.accounts import client_key, personal_key
@@ -149,11 +148,11 @@ def test_personal_key_ends_permanently_with_the_job(admin_client: Client, kept: 
     key = personal_key(person)
     form = {"username": "olivia", "date_joined_0": "2026-01-02", "date_joined_1": "10:00:00"}
 
-    assert admin_client.post(f"/admin/auth/user/{person.pk}/change/", {**form, **kept}).status_code == 302
+    assert admin_client.post(f"/admin/accounts/user/{person.public_id}/change/", {**form, **kept}).status_code == 302
     assert read(key).status_code == 401
 
     back = {**form, "is_staff": "on", "is_active": "on"}
-    assert admin_client.post(f"/admin/auth/user/{person.pk}/change/", back).status_code == 302
+    assert admin_client.post(f"/admin/accounts/user/{person.public_id}/change/", back).status_code == 302
     assert read(key).json() == {"detail": "This key was revoked. Use another one."}
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 
+from accounts.models import User
 from core.admin.links import button_url
 from core.models import KeptForm
 from installations.models import Customer
@@ -149,7 +150,7 @@ def test_kept_form_is_encrypted_and_holds_no_password(office: User) -> None:
 def test_technicians_report_survives_an_ended_session(monkeypatch: pytest.MonkeyPatch) -> None:
     tess = technician()
     job = installation_at(SUBMITTED, AT, technician=tess)
-    address, client = f"/field/jobs/{job.pk}/", Client()
+    address, client = f"/field/jobs/{job.public_id}/", Client()
     sign_in(client, "/field/", name=tess.username, at="/field/sign-in/")
     client.get(address)
     later = time.time() + timedelta(days=3).total_seconds()
@@ -172,7 +173,7 @@ def test_refused_report_returns_by_redirect() -> None:
     client = Client()
     client.force_login(tess)
 
-    answer = client.post(f"/field/jobs/{job.pk}/", {"note": "On the fridge."})
+    answer = client.post(f"/field/jobs/{job.public_id}/", {"note": "On the fridge."})
     page = client.get(answer["Location"]).text
 
     assert answer.status_code == 302

@@ -7,13 +7,13 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from tests.factories.installations import staff, technician
 from tests.factories.phones import PERIOD_SECONDS, Phone, set_up_phone
 
@@ -45,7 +45,7 @@ def test_password_alone_opens_no_office_page(olivia: User) -> None:
     shut = [client.get(path) for path in ("/admin/", "/admin/installations/customer/", "/admin/password_change/")]
 
     assert {(page.status_code, page["Location"].split("?")[0]) for page in shut} == {(302, "/admin/second-step/")}
-    assert client.post("/admin/auth/user/add/", {}).status_code == 302
+    assert client.post("/admin/accounts/user/add/", {}).status_code == 302
 
 
 def test_password_alone_opens_no_admin_page(olivia: User) -> None:

@@ -3,11 +3,11 @@
 import time
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
 from accounts import sessions
+from accounts.models import User
 from tests.factories.accounts import personal_key
 from tests.factories.installations import staff, technician
 
@@ -138,7 +138,7 @@ def test_new_password_revokes_the_key_it_fetched(
         case "by an administrator":
             boss = User.objects.create_superuser("boss", password=PASSWORD)
             typed = {"password1": new, "password2": new, "usable_password": "true"}
-            signed_in(boss).post(f"/admin/auth/user/{olivia.pk}/password/", typed)
+            signed_in(boss).post(f"/admin/accounts/user/{olivia.public_id}/password/", typed)
         case "on the server":
             monkeypatch.setattr("getpass.getpass", lambda **_prompt: new)
             call_command("changepassword", olivia.username)
@@ -150,7 +150,9 @@ def test_new_password_revokes_the_key_it_fetched(
 def test_removed_password_revokes_the_key_too(olivia: User) -> None:
     key, boss = personal_key(olivia), User.objects.create_superuser("boss", password=PASSWORD)
 
-    signed_in(boss).post(f"/admin/auth/user/{olivia.pk}/password/", {"usable_password": "false", "unset-password": "1"})
+    signed_in(boss).post(
+        f"/admin/accounts/user/{olivia.public_id}/password/", {"usable_password": "false", "unset-password": "1"}
+    )
 
     assert Client().get("/api/v1/sites/", headers={"Authorization": f"Token {key}"}).status_code == 401
 

@@ -1,9 +1,10 @@
 from datetime import datetime
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
+from accounts.models import User
 from core import clock
 from tests.factories.cases import StoppedClock
 from tests.factories.installations import AT

@@ -5,15 +5,15 @@ import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts.models import User
 from core.actors import Actor
 from core.admin.links import button_url, record_url
 from enrollments.actions.pauses import pause
@@ -104,7 +104,7 @@ def test_phone_revocation_records_its_channel_and_recipient(office_client: Clien
     entry = EvidenceEntry.objects.filter(poa=poa, kind="revoke").get()
     assert poa.status == PoaStatus.REVOKED
     assert poa.revocation_channel == "PHONE"
-    assert entry.actor == f"staff:{office.pk}"
+    assert entry.actor == f"staff:{office.public_id}"
 
 
 @pytest.mark.parametrize("status", [EnrollmentStatus.OPEN, EnrollmentStatus.ACTIVE])
@@ -142,7 +142,7 @@ def test_signed_document_is_downloaded_and_the_download_is_recorded(office_clien
     assert answer.content.startswith(b"%PDF-")
     assert answer["Content-Disposition"].startswith("attachment")
     assert "no-store" in answer["Cache-Control"]
-    assert entry.actor == f"staff:{office.pk}"
+    assert entry.actor == f"staff:{office.public_id}"
     assert evidence.verify(poa).is_intact
 
 
@@ -159,7 +159,7 @@ def test_altered_document_is_not_served(office_client: Client) -> None:
 def test_broken_journal_is_reported_prominently(office_client: Client) -> None:
     poa = sent_poa(at=AT)
     with guard_lifted():
-        EvidenceEntry.objects.filter(poa=poa, number=1).update(actor="staff:99")
+        EvidenceEntry.objects.filter(poa=poa, number=1).update(actor=f"staff:{UUID(int=99)}")
 
     page = office_client.get(record_url(poa)).content.decode()
 
@@ -210,7 +210,7 @@ def test_api_cannot_release_a_customer_who_left(office: User) -> None:
     other_system = APIClient()
     other_system.force_authenticate(office)
 
-    address = f"/api/v1/enrollments/{enrollment.pk}/holds/{enrollment.holds.get().pk}/release/"
+    address = f"/api/v1/enrollments/{enrollment.public_id}/holds/{enrollment.holds.get().public_id}/release/"
     answer = other_system.post(
         address, {"reason": "They moved."}, format="json", headers={"Idempotency-Key": str(uuid4())}
     )
@@ -297,12 +297,12 @@ def test_acceptances_are_paused_globally_or_per_plan_group(office_client: Client
     press(office_client, everywhere, "resume")
 
     everywhere.refresh_from_db()
-    assert everywhere.ended_by == f"staff:{office.pk}"
+    assert everywhere.ended_by == f"staff:{office.public_id}"
     assert Pause.objects.get(light_plan_group=promise.light_plan_group).ended_at is None
 
 
 def test_waiting_go_live_report_is_confirmed(office_client: Client) -> None:
-    report = go_live_report(installation(AT), by=Actor.technician(0))
+    report = go_live_report(installation(AT), by=Actor.technician(UUID(int=0)))
 
     press(office_client, report, "confirm", reason="")
 
@@ -313,7 +313,7 @@ def test_waiting_go_live_report_is_confirmed(office_client: Client) -> None:
 def test_conflict_is_not_settled_without_a_reason(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     go_live_report(job, granted_date=AT.date() - timedelta(days=3))
-    other = go_live_report(job, granted_date=AT.date() - timedelta(days=2), by=Actor.technician(0))
+    other = go_live_report(job, granted_date=AT.date() - timedelta(days=2), by=Actor.technician(UUID(int=0)))
 
     answer = press(office_client, other, "confirm", reason="")
 
@@ -384,7 +384,7 @@ def test_withdrawing_a_report_takes_the_installation_back(office_client: Client)
 def test_buttons_follow_the_work_on_an_installation(office_client: Client) -> None:
     job, tess = installation(AT), technician()
 
-    press(office_client, job, "assign", technician=tess.pk)
+    press(office_client, job, "assign", technician=tess.public_id)
     press(office_client, job, "schedule", scheduled_date="2026-03-20")
     press(office_client, job, "install")
 
@@ -432,10 +432,16 @@ def test_case_is_opened_from_customer_to_poa_by_forms(office_client: Client) -> 
     place = type(job.site).objects.get(address_1="1 Elm")
     office_client.post(
         "/admin/installations/installation/add/",
-        {"customer": person.pk, "site": place.pk, "kind": "BATTERY", "contract_signed_date": "2026-01-05"},
+        {
+            "customer": person.public_id,
+            "site": place.public_id,
+            "kind": "BATTERY",
+            "contract_signed_date": "2026-01-05",
+        },
     )
     answer = office_client.post(
-        "/admin/poa_documents/poadocument/add/", {"customer": person.pk, "site": place.pk, "promise": promise.pk}
+        "/admin/poa_documents/poadocument/add/",
+        {"customer": person.public_id, "site": place.public_id, "promise": promise.public_id},
     )
 
     poa = PoaDocument.objects.get(customer=person)
@@ -470,7 +476,7 @@ def test_poa_without_an_installation_is_refused_with_an_explanation(office_clien
 
     answer = office_client.post(
         "/admin/poa_documents/poadocument/add/",
-        {"customer": customer().pk, "site": site().pk, "promise": promise.pk},
+        {"customer": customer().public_id, "site": site().public_id, "promise": promise.public_id},
         follow=True,
     )
 
@@ -507,7 +513,7 @@ def test_viewers_cannot_add_records(viewer_client: Client) -> None:
 
 
 def test_pause_ended_by_someone_else_cannot_end_twice(office_client: Client) -> None:
-    found = pause(reason="Wrong prices.", by=Actor.staff(1), at=AT)
+    found = pause(reason="Wrong prices.", by=Actor.staff(UUID(int=1)), at=AT)
     press(office_client, found, "resume")
 
     answer = press(office_client, found, "resume")
@@ -528,7 +534,7 @@ def test_corrected_mail_address_counts_as_unverified(office_client: Client) -> N
 def test_case_offers_buttons_of_its_deciding_records(office_client: Client, viewer_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     poa = sent_poa(customer=job.customer, site=job.site, at=AT)
-    report = go_live_report(job, by=Actor.technician(0))
+    report = go_live_report(job, by=Actor.technician(UUID(int=0)))
     enrollment = case(job=job)
     ways = [
         button_url(poa, "resend"),
@@ -549,7 +555,7 @@ def test_case_without_an_open_poa_offers_to_draft_one(office_client: Client) -> 
 
     page = office_client.get(record_url(enrollment)).content.decode()
 
-    assert f"poadocument/add/?customer={enrollment.customer_id}&amp;site={enrollment.site_id}" in page
+    assert f"poadocument/add/?customer={enrollment.customer.public_id}&amp;site={enrollment.site.public_id}" in page
 
 
 def test_webhook_is_settled_again_by_hand(office_client: Client) -> None:
@@ -564,7 +570,7 @@ def test_webhook_is_settled_again_by_hand(office_client: Client) -> None:
 
 
 def test_second_person_records_the_call_back_from_the_case(office: User, office_client: Client) -> None:
-    registrar = Actor.staff(office.pk + 1)
+    registrar = Actor.staff(UUID(int=7))
     person = customer(AT, by=registrar)
     enrollment = case_waiting_for_signature(AT, customer=person)
     correct_contact(
@@ -579,7 +585,7 @@ def test_second_person_records_the_call_back_from_the_case(office: User, office_
     answer = press(office_client, enrollment, "call-back", called=str(person.phone), confirmed="Yes, both.")
 
     assert "The call-back is on file" in messages_in(answer)
-    assert ContactChange.objects.get().proved_by == f"staff:{office.pk}"
+    assert ContactChange.objects.get().proved_by == f"staff:{office.public_id}"
 
 
 def test_photo_is_served_as_it_was_sent(office_client: Client) -> None:

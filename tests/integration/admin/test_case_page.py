@@ -6,13 +6,15 @@ import io
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import User
 from core.actors import Actor
 from core.admin.links import button_url, record_url
 from enrollments.evidence_pack import verify_pack
@@ -81,7 +83,7 @@ def test_offer_is_shown_beside_limits_with_both_numbers(office_client: Client) -
 def test_all_journals_share_one_timeline_newest_first(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     signed_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=3))
-    go_live_report(job, at=AT - timedelta(days=2), by=Actor.technician(0))
+    go_live_report(job, at=AT - timedelta(days=2), by=Actor.technician(UUID(int=0)))
     enrollment = case(job=job)
     hold(enrollment, at=AT)
     LightWrite.objects.create(enrollment=enrollment, kind=WriteKind.CREATE_ACCOUNT, opened_at=AT)

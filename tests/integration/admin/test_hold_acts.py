@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -40,7 +41,7 @@ from tests.shared_rows import rows_for_several_tests
 
 pytestmark = pytest.mark.django_db
 
-OFFICE = Actor.staff(1)
+OFFICE = Actor.staff(UUID(int=1))
 RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbooks" / "holds.md"
 NAMED_BY: dict[str, ButtonRef] = {
     r"(?<!a )\b[Rr]elease\b": RELEASE,
@@ -131,7 +132,12 @@ def test_drafted_authority_leads_back_to_its_case(office_client: Client) -> None
     promise = PoaDocument.objects.get(customer=enrollment.customer).promise
 
     answer = office_client.post(
-        url, {"customer": enrollment.customer_id, "site": enrollment.site_id, "promise": promise.pk}
+        url,
+        {
+            "customer": enrollment.customer.public_id,
+            "site": enrollment.site.public_id,
+            "promise": promise.public_id,
+        },
     )
 
     assert answer["Location"] == record_url(enrollment)

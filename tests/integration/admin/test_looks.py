@@ -3,9 +3,9 @@
 import logging
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
+from accounts.models import User
 from core.admin.links import record_url
 from tests.factories.accounts import personal_key
 from tests.factories.installations import AT
@@ -26,6 +26,6 @@ def test_reading_a_poa_over_the_api_is_logged(office: User, caplog: pytest.LogCa
     system = Client(headers={"Authorization": f"Token {personal_key(office)}"})
     caplog.set_level(logging.INFO)
 
-    system.get(f"/api/v1/poa-requests/{poa.pk}/")
+    system.get(f"/api/v1/poa-requests/{poa.public_id}/")
 
     assert f"POA {poa.pk} was read by user {office.pk}." in caplog.messages

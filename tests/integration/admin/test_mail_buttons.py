@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.core import mail
 from django.test import Client
 
+from accounts.models import User
 from core.admin.links import button_url, record_url
 from enrollments.models import Enrollment, Hold
 from enrollments.states import HoldCode, HoldOwner
@@ -210,7 +210,7 @@ def test_posted_letter_is_recorded_once_and_leaves_the_queue(office_client: Clie
     assert record_url(row) in queue_before
     assert record_url(row) not in office_client.get("/admin/").content.decode()
     entry = row.poa.evidence.get(kind="mail_posted")
-    assert entry.details["mail"] == row.pk
+    assert entry.details["mail"] == str(row.public_id)
     assert entry.actor.startswith("staff:")
     assert evidence.verify(PoaDocument.objects.get(pk=row.poa_id)).is_intact
 

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import User
 from tests.factories.cases import case
 from tests.factories.installations import installation, site
 
@@ -19,7 +19,7 @@ HUGE = "9" * 30
 NUL = "\0"
 ODD = (NUL, f"a{NUL}{HUGE}", HUGE, f"-{HUGE}", "\N{SUPERSCRIPT TWO}", "2026-99-99")
 REFUSED = (NUL, HUGE, "2026-99-99")
-LOOKUPS = ("__exact", "__id__exact", "__in", "__id__in", "__gte")
+LOOKUPS = ("__exact", "__id__exact", "__public_id__exact", "__in", "__id__in", "__gte")
 
 
 def lists() -> list[Any]:

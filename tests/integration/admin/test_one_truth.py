@@ -4,12 +4,13 @@ import json
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts.models import User
 from core import clock
 from core.actors import Actor
 from core.admin.links import record_url
@@ -44,7 +45,7 @@ def everything_shown(office: User, enrollment: Enrollment, part: str) -> dict[st
         "case": client.get(record_url(enrollment)).content.decode(),
         "queue": client.get(f"/admin/?part={part}").content.decode(),
     }
-    told = other_system.get(f"/api/v1/enrollments/{enrollment.pk}/").json()
+    told = other_system.get(f"/api/v1/enrollments/{enrollment.public_id}/").json()
     assert (told["because"], told["whose_turn"]) == (SENTENCE, Enrollment.objects.get().whose_turn)
     return {name: " ".join(unescape(text).split()) for name, text in shown.items()}
 
@@ -177,7 +178,7 @@ def test_hold_placed_outside_the_engine_is_the_stored_decision() -> None:
 def test_released_hold_leaves_no_old_reason(office_client: Client) -> None:
     enrollment = held_case(because=SENTENCE)
 
-    release_hold(hold_id=enrollment.holds.get().pk, reason="Done.", by=Actor.staff(1), at=clock.now())
+    release_hold(hold_id=enrollment.holds.get().pk, reason="Done.", by=Actor.staff(UUID(int=1)), at=clock.now())
 
     enrollment.refresh_from_db()
     assert (enrollment.next_step, enrollment.because, enrollment.whose_turn) == ("", "", "")
@@ -188,7 +189,7 @@ def test_released_hold_leaves_no_old_reason(office_client: Client) -> None:
 def test_blocked_time_counts_from_the_first_hold_for_the_reason(office: User) -> None:
     enrollment = case(AT - timedelta(days=20))
     first = hold(enrollment, at=AT - timedelta(days=18), because=SENTENCE)
-    release_hold(hold_id=first.pk, reason="Tried.", by=Actor.staff(1), at=AT - timedelta(hours=2))
+    release_hold(hold_id=first.pk, reason="Tried.", by=Actor.staff(UUID(int=1)), at=AT - timedelta(hours=2))
     enrollment.refresh_from_db()
     hold(enrollment, at=AT - timedelta(minutes=7), because=SENTENCE)
 

@@ -1,8 +1,10 @@
 """Who may change people in the admin, and that nobody gains more rights that way."""
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
+
+from accounts.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -12,7 +14,9 @@ def personnel() -> User:
     """Someone who may change people and groups, and nothing else."""
     person = User.objects.create_user("petra", password="a long enough password", is_staff=True)
     wanted = [f"{verb}_{kind}" for verb in ("view", "add", "change") for kind in ("user", "group")]
-    person.user_permissions.set(Permission.objects.filter(codename__in=wanted, content_type__app_label="auth"))
+    person.user_permissions.set(
+        Permission.objects.filter(codename__in=wanted, content_type__app_label__in=("accounts", "auth"))
+    )
     return person
 
 
@@ -32,7 +36,7 @@ def change(client: Client, person: User, **changes: object) -> int:
         "date_joined_1": "10:00:00",
         **changes,
     }
-    return client.post(f"/admin/auth/user/{person.pk}/change/", form).status_code
+    return client.post(f"/admin/accounts/user/{person.public_id}/change/", form).status_code
 
 
 def test_nobody_makes_themselves_a_superuser(signed_in: Client, personnel: User) -> None:
@@ -66,7 +70,7 @@ def test_nobody_takes_over_a_person_with_more_rights(signed_in: Client) -> None:
     new = {"password1": "another long password", "password2": "another long password", "usable_password": "true"}
     for person in (root, strong):
         assert change(signed_in, person, first_name="Mine") == 403
-        assert signed_in.post(f"/admin/auth/user/{person.pk}/password/", new).status_code == 403
+        assert signed_in.post(f"/admin/accounts/user/{person.public_id}/password/", new).status_code == 403
         assert User.objects.get(pk=person.pk).check_password("a long enough password")
 
 
@@ -78,7 +82,7 @@ def test_nobody_takes_over_a_deactivated_person(signed_in: Client) -> None:
     new = {"password1": "another long password", "password2": "another long password", "usable_password": "true"}
 
     assert change(signed_in, strong, is_active="on") == 403
-    assert signed_in.post(f"/admin/auth/user/{strong.pk}/password/", new).status_code == 403
+    assert signed_in.post(f"/admin/accounts/user/{strong.public_id}/password/", new).status_code == 403
     assert not User.objects.get(pk=strong.pk).is_active
 
 

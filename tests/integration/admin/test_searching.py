@@ -94,7 +94,7 @@ def test_impossible_record_number_selects_nothing(office_client: Client, form: s
     asked = [
         office_client.get(f"/admin/{form}/add/", {"customer": key, "site": key}, follow=True),
         office_client.post(f"/admin/{form}/add/", {"customer": key, "site": key}, follow=True),
-        office_client.get(f"/admin/{form}/", {"customer__id__exact": key}, follow=True),
+        office_client.get(f"/admin/{form}/", {"customer__public_id__exact": key}, follow=True),
         office_client.get(f"/admin/{form}/{key}/change/", follow=True),
     ]
 

@@ -1,6 +1,7 @@
 """The first page: what is blocked, why, whose turn it is, and what to do."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -109,7 +110,7 @@ def test_missed_deadline_is_shown(office_client: Client) -> None:
 def test_query_count_does_not_grow_with_cases(office_client: Client) -> None:
     held_case()
     case_waiting_for_signature()
-    go_live_report(installation(AT), by=Actor.technician(0))
+    go_live_report(installation(AT), by=Actor.technician(UUID(int=0)))
     office_client.get("/admin/")
 
     with CaptureQueriesContext(connection) as with_few:
@@ -117,7 +118,7 @@ def test_query_count_does_not_grow_with_cases(office_client: Client) -> None:
     for _ in range(4):
         held_case()
         case_waiting_for_signature()
-        go_live_report(installation(AT), by=Actor.technician(0))
+        go_live_report(installation(AT), by=Actor.technician(UUID(int=0)))
     with CaptureQueriesContext(connection) as with_many:
         office_client.get("/admin/")
 
@@ -140,7 +141,7 @@ def test_long_queue_is_paginated(office_client: Client, monkeypatch: pytest.Monk
 def test_conflicting_go_live_reports_are_shown(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     go_live_report(job, granted_date=AT.date() - timedelta(days=3))
-    go_live_report(job, granted_date=AT.date() - timedelta(days=2), by=Actor.technician(0))
+    go_live_report(job, granted_date=AT.date() - timedelta(days=2), by=Actor.technician(UUID(int=0)))
 
     page = front_page(office_client)
 
@@ -163,12 +164,12 @@ def test_failing_mails_seals_and_webhooks_are_shown(office_client: Client) -> No
 
 
 def test_active_pause_is_on_top_with_its_end_button(office_client: Client, viewer_client: Client) -> None:
-    found = pause(reason="Wrong prices at Light.", by=Actor.staff(1), at=AT)
+    found = pause(reason="Wrong prices at Light.", by=Actor.staff(UUID(int=1)), at=AT)
 
     page, viewers_page = front_page(office_client), front_page(viewer_client)
 
     assert "Wrong prices at Light." in page
-    assert f"/admin/enrollments/pause/{found.pk}/button/resume/" in page
+    assert f"/admin/enrollments/pause/{found.public_id}/button/resume/" in page
     assert "Wrong prices at Light." in viewers_page
     assert "button/resume/" not in viewers_page
 
@@ -214,7 +215,7 @@ def test_first_page_starts_a_case_and_stops_everything(office_client: Client, vi
 
 
 def test_system_alarms_come_first_with_what_to_do(office_client: Client) -> None:
-    hold_writes(reason="The provider moves.", by=Actor.staff(1), at=AT)
+    hold_writes(reason="The provider moves.", by=Actor.staff(UUID(int=1)), at=AT)
 
     page = front_page(office_client)
 

@@ -88,18 +88,18 @@ SOUND: dict[str, Any] = {
 def test_absurd_values_are_answered(api: Api, address: str, serializer: type[StrictSerializer]) -> None:
     job, poa, held = installation_at("INSTALLED"), sent_poa(), held_case()
     path = address.format(
-        job=job.pk,
-        report=go_live_report(job).pk if "{report}" in address else "",
-        poa=poa.pk,
-        enrollment=held.pk,
-        hold=held.holds.get().pk,
+        job=job.public_id,
+        report=go_live_report(job).public_id if "{report}" in address else "",
+        poa=poa.public_id,
+        enrollment=held.public_id,
+        hold=held.holds.get().public_id,
     )
     known = {
         **SOUND,
-        "customer": job.customer_id,
-        "site": job.site_id,
-        "installation": job.pk,
-        "promise": plan_promise().pk,
+        "customer": str(job.customer.public_id),
+        "site": str(job.site.public_id),
+        "installation": str(job.public_id),
+        "promise": str(plan_promise().public_id),
     }
     names = [str(name) for name in serializer().fields]
     sound = {name: known[name] for name in names if name in known}

@@ -13,7 +13,7 @@ from tests.integration.api.conftest import Api
 def test_enrollment_shows_gates_next_step_and_reason(api: Api) -> None:
     enrollment = case_waiting_for_signature()
 
-    shown = api.get(f"enrollments/{enrollment.pk}/").json()
+    shown = api.get(f"enrollments/{enrollment.public_id}/").json()
 
     assert len(shown["gates"]) == 3
     assert all(set(gate) == {"name", "is_open", "because"} for gate in shown["gates"])
@@ -27,16 +27,16 @@ def test_offers_are_shown_with_their_verdicts(api: Api) -> None:
     enrollment = case_waiting_for_signature()
     offer = judged_offer(enrollment, sent_poa())
 
-    shown = api.get(f"enrollments/{enrollment.pk}/").json()["offers"]
+    shown = api.get(f"enrollments/{enrollment.public_id}/").json()["offers"]
 
-    assert [(each["id"], each["fits"]) for each in shown] == [(offer.pk, offer.fits)]
+    assert [(each["id"], each["fits"]) for each in shown] == [(str(offer.public_id), offer.fits)]
     assert shown[0]["verdict"] == offer.verdict
     assert isinstance(shown[0]["average_cents_per_kwh_1000"], str)
 
 
 def test_hold_is_released_with_a_reason(api: Api) -> None:
     enrollment = held_case()
-    path = f"enrollments/{enrollment.pk}/holds/{enrollment.holds.get().pk}/release/"
+    path = f"enrollments/{enrollment.public_id}/holds/{enrollment.holds.get().public_id}/release/"
 
     silent = api.post(path, {"reason": ""})
     released = api.post(path, {"reason": "Light has fixed the address."})
@@ -53,7 +53,9 @@ def test_missing_authority_hold_cannot_be_overridden(api: Api) -> None:
     enrollment = case_waiting_for_signature()
     held = hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
 
-    response = api.post(f"enrollments/{enrollment.pk}/holds/{held.pk}/release/", {"reason": "We are sure."})
+    response = api.post(
+        f"enrollments/{enrollment.public_id}/holds/{held.public_id}/release/", {"reason": "We are sure."}
+    )
 
     assert response.status_code == 409
     assert "cannot be overridden" in response.json()["detail"]
@@ -63,7 +65,9 @@ def test_missing_authority_hold_cannot_be_overridden(api: Api) -> None:
 def test_hold_of_another_enrollment_is_not_found(api: Api) -> None:
     ours, other = held_case(), held_case()
 
-    response = api.post(f"enrollments/{ours.pk}/holds/{other.holds.get().pk}/release/", {"reason": "Done."})
+    response = api.post(
+        f"enrollments/{ours.public_id}/holds/{other.holds.get().public_id}/release/", {"reason": "Done."}
+    )
 
     assert response.status_code == 404
     assert Hold.objects.filter(released_at__isnull=True).count() == 2
@@ -77,7 +81,7 @@ def test_held_enrollments_can_be_listed(api: Api) -> None:
         for is_held in ("true", "false")
     }
 
-    assert found == {"true": [held.pk], "false": [free.pk]}
+    assert found == {"true": [str(held.public_id)], "false": [str(free.public_id)]}
 
 
 def test_list_query_count_is_the_same_for_three(api: Api, django_assert_num_queries: Any) -> None:

@@ -98,7 +98,7 @@ def test_records_are_written_and_listed(signed_in: Any) -> None:
     place = part("api.sites.sites_create").sync(client=signed_in, body=new_site, idempotency_key="the-site-1")
     listed = part("api.customers.customers_list").sync(client=signed_in, last_name="reyes", ordering="-id", limit=5)
 
-    assert (person.id, place.id) == (Customer.objects.get().pk, Site.objects.get().pk)
+    assert (person.id, place.id) == (Customer.objects.get().public_id, Site.objects.get().public_id)
     assert [each.email for each in listed.results] == ["carmen@example.com"]
 
 
@@ -116,12 +116,12 @@ def test_pto_report_is_sent_with_and_without_proof(signed_in: Any) -> None:
     answers = [
         create(
             client=signed_in,
-            body=models.NewGoLiveReportRequest(installation=bare.pk, **said),
+            body=models.NewGoLiveReportRequest(installation=bare.public_id, **said),
             idempotency_key="without-proof",
         ),
         create(
             client=signed_in,
-            body=models.NewGoLiveReportRequest(installation=proved.pk, proof=proof, **said),
+            body=models.NewGoLiveReportRequest(installation=proved.public_id, proof=proof, **said),
             idempotency_key="with-proof",
         ),
     ]

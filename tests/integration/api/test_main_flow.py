@@ -73,7 +73,9 @@ def test_case_goes_from_customer_to_pto_report(db: None, client: Client) -> None
             },
         )
     )
-    poa = created(api.post("poa-requests/", {"customer": customer["id"], "site": site["id"], "promise": promise.pk}))
+    poa = created(
+        api.post("poa-requests/", {"customer": customer["id"], "site": site["id"], "promise": str(promise.public_id)})
+    )
     report = created(
         api.post_form(
             "pto-reports/",

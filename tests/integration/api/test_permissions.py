@@ -1,9 +1,10 @@
 """The API allows nothing that the admin does not."""
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
+from accounts.models import User
 from accounts.staff_groups import OFFICE_GROUP
 from core.admin.links import button_url
 from poa_documents.models import CustomerMail
@@ -27,7 +28,9 @@ def test_staff_without_permissions_neither_read_nor_write() -> None:
 
     assert {api.get(path).status_code for path in LISTS} == {403}
     assert api.post("pauses/", {"reason": "Because."}).status_code == 403
-    release = api.post(f"enrollments/{held.pk}/holds/{held.holds.get().pk}/release/", {"reason": "Because."})
+    release = api.post(
+        f"enrollments/{held.public_id}/holds/{held.holds.get().public_id}/release/", {"reason": "Because."}
+    )
     assert release.status_code == 403
     assert held.holds.get().released_at is None
 
@@ -40,7 +43,9 @@ def test_office_rights_are_equal_in_api_and_admin() -> None:
 
     assert {api.get(path).status_code for path in LISTS} == {200}
     assert api.post("pauses/", {"reason": "Because."}).status_code == 201
-    release = api.post(f"enrollments/{held.pk}/holds/{held.holds.get().pk}/release/", {"reason": "Because."})
+    release = api.post(
+        f"enrollments/{held.public_id}/holds/{held.holds.get().public_id}/release/", {"reason": "Because."}
+    )
     assert release.status_code == 200
 
 
@@ -53,7 +58,11 @@ def test_technicians_and_closed_accounts_are_refused() -> None:
 
 def test_right_to_draft_a_poa_is_no_right_to_send() -> None:
     user, job = may("view_poadocument", "add_poadocument"), installation_at(SUBMITTED)
-    wanted = {"customer": job.customer_id, "site": job.site_id, "promise": plan_promise().pk}
+    wanted = {
+        "customer": str(job.customer.public_id),
+        "site": str(job.site.public_id),
+        "promise": str(plan_promise().public_id),
+    }
     office = Client()
     office.force_login(user)
 
@@ -67,7 +76,12 @@ def test_go_live_report_rights_are_equal_in_api_and_admin(codename: str, is_open
     user, job = may("view_installation", codename), installation_at(SUBMITTED)
     office = Client()
     office.force_login(user)
-    report = {"installation": job.pk, "granted_date": "2026-03-04", "source": "LETTER", "utility_reference": "DG-1"}
+    report = {
+        "installation": str(job.public_id),
+        "granted_date": "2026-03-04",
+        "source": "LETTER",
+        "utility_reference": "DG-1",
+    }
 
     page = office.get(button_url(job, "report-go-live")).status_code
     answer = signed_in(user).post("pto-reports/", report).status_code

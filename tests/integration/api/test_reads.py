@@ -1,10 +1,12 @@
 """Lists and records over the API: paginated, filtered, ordered, and without secrets."""
 
+import time
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from installations.models import Customer
 from tests.factories.accounts import personal_key
 from tests.factories.installations import customer, installation_at, staff, technician
 from tests.factories.poa_documents import sent_poa
@@ -35,7 +37,7 @@ def test_technician_tokens_open_nothing(db: None, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize("key", ["999999", "999999999999999999", "0"])
+@pytest.mark.parametrize("key", ["1", "999999999999999999", "0", "01a23187-3ad7-7518-ab33-fb7939c888f9", "not-an-id"])
 def test_unknown_records_are_not_found(api: Api, path: str, key: str) -> None:
     response = api.get(f"{path}{key}/")
 
@@ -62,10 +64,10 @@ def test_lists_are_filtered_and_ordered(api: Api) -> None:
     charger = installation_at("SOLD", kind="EV_CHARGER")
 
     sold = api.get("installations/", status="SOLD", ordering="-id").json()["results"]
-    report = api.get("pto-reports/", installation=done.pk).json()["results"]
+    report = api.get("pto-reports/", installation=done.public_id).json()["results"]
 
-    assert [row["id"] for row in sold] == [charger.pk, first.pk]
-    assert [row["installation"] for row in report] == [done.pk]
+    assert [row["id"] for row in sold] == [str(charger.public_id), str(first.public_id)]
+    assert [row["installation"] for row in report] == [str(done.public_id)]
 
 
 @pytest.mark.parametrize(
@@ -110,15 +112,16 @@ def test_unknown_list_parameter_is_refused_by_name(api: Api, path: str, query: s
 def test_refused_parameter_error_lists_the_allowed_ones(api: Api) -> None:
     said = api.get("customers/", search="reyes").json()["search"][0]
 
-    assert said == "Unknown parameter. This endpoint accepts: last_name, email, language, limit, offset, ordering."
+    taken = "last_name, email, language, updated_since, limit, offset, ordering"
+    assert said == f"Unknown parameter. This endpoint accepts: {taken}."
 
 
 def test_single_record_takes_no_parameters(api: Api) -> None:
     person, job = customer(), installation_at("SOLD")
 
     answers = [
-        api.get(f"customers/{person.pk}/", expand="sites"),
-        api.get(f"installations/{job.pk}/events/", limit="2"),
+        api.get(f"customers/{person.public_id}/", expand="sites"),
+        api.get(f"installations/{job.public_id}/events/", limit="2"),
     ]
 
     assert [answer.status_code for answer in answers] == [400, 400]
@@ -151,7 +154,7 @@ def test_list_query_count_does_not_grow_with_rows(api: Api, django_assert_max_nu
 def test_poa_request_shows_neither_link_nor_token_nor_signature(api: Api) -> None:
     poa = sent_poa()
 
-    shown = api.get(f"poa-requests/{poa.pk}/").text
+    shown = api.get(f"poa-requests/{poa.public_id}/").text
 
     assert poa.token_hash
     assert poa.token_hash not in shown
@@ -162,7 +165,7 @@ def test_poa_request_shows_neither_link_nor_token_nor_signature(api: Api) -> Non
 def test_customer_has_no_date_of_birth_in_answers(api: Api) -> None:
     carmen = customer()
 
-    shown = api.get(f"customers/{carmen.pk}/")
+    shown = api.get(f"customers/{carmen.public_id}/")
 
     assert "1984" not in shown.text
 
@@ -195,3 +198,17 @@ def test_schema_and_its_browser_are_served(client: Client, db: None) -> None:
     assert "/api/v1/pto-reports/" in schema.text
     assert "Idempotency-Key" in schema.text
     assert "cdn" not in browser.text
+
+
+def test_polling_system_gets_what_changed_since(api: Api) -> None:
+    early, late = customer(), customer()
+    time.sleep(0.005)
+    Customer.objects.filter(pk=early.pk).update(last_name="Ortega")
+    changed_at = api.get(f"customers/{early.public_id}/").json()["updated_at"]
+
+    found = api.get("customers/", updated_since=changed_at).json()["results"]
+    ordered = api.get("customers/", ordering="updated_at").json()["results"]
+
+    assert [row["id"] for row in found] == [str(early.public_id)]
+    assert [row["id"] for row in ordered] == [str(late.public_id), str(early.public_id)]
+    assert api.get("customers/", updated_since="yesterday").status_code == 400

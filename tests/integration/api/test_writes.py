@@ -1,6 +1,7 @@
 """Writes over the API: each counts once, and each refusal names the field and the problem."""
 
 import threading
+import time
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -150,7 +151,7 @@ def test_identical_simultaneous_requests_are_done_once() -> None:
 def test_repeated_multipart_report_counts_once(api: Api) -> None:
     job = installation_at(SUBMITTED)
     form = {
-        "installation": job.pk,
+        "installation": str(job.public_id),
         "granted_date": "2026-03-01",
         "source": "LETTER",
         "utility_reference": "DG-1",
@@ -249,17 +250,19 @@ def test_installation_moves_through_its_stages(api: Api) -> None:
     job = installation_at("SOLD")
     tess = technician()
 
-    moved = api.post(f"installations/{job.pk}/move/", {"move": "install"})
-    back = api.post(f"installations/{job.pk}/move/", {"move": "schedule", "scheduled_date": "2026-03-09"})
-    assigned = api.post(f"installations/{job.pk}/assign/", {"technician": tess.pk})
-    nobody = api.post(f"installations/{job.pk}/assign/", {"technician": 999})
-    canceled = api.post(f"installations/{job.pk}/cancel/", {"reason": "The roof is too weak."})
-    events = api.get(f"installations/{job.pk}/events/")
+    moved = api.post(f"installations/{job.public_id}/move/", {"move": "install"})
+    back = api.post(f"installations/{job.public_id}/move/", {"move": "schedule", "scheduled_date": "2026-03-09"})
+    assigned = api.post(f"installations/{job.public_id}/assign/", {"technician": str(tess.public_id)})
+    nobody = api.post(
+        f"installations/{job.public_id}/assign/", {"technician": str(technician(is_active=False).public_id)}
+    )
+    canceled = api.post(f"installations/{job.public_id}/cancel/", {"reason": "The roof is too weak."})
+    events = api.get(f"installations/{job.public_id}/events/")
 
     assert moved.json()["status"] == "INSTALLED"
     assert back.status_code == 409
     assert "cannot schedule" in back.json()["detail"]
-    assert assigned.json()["technician"] == tess.pk
+    assert assigned.json()["technician"] == str(tess.public_id)
     assert nobody.json() == {"technician": ["There is no such technician, or the account is closed."]}
     assert canceled.json()["status"] == "CANCELLED"
     assert [event["name"] for event in events.json()] == ["register", "install", "assign_technician", "cancel"]
@@ -269,17 +272,17 @@ def test_reports_are_confirmed_corrected_and_withdrawn(api: Api) -> None:
     job = installation_at("PTO_REPORTED")
     report = GoLiveReport.objects.get()
 
-    confirmed = api.post(f"pto-reports/{report.pk}/confirm/")
+    confirmed = api.post(f"pto-reports/{report.public_id}/confirm/")
     corrected = api.post(
-        f"pto-reports/{report.pk}/correct/",
+        f"pto-reports/{report.public_id}/correct/",
         {"granted_date": "2026-03-01", "source": "PORTAL", "utility_reference": "DG-2", "reason": "Wrong line read."},
     )
-    stale = api.post(f"pto-reports/{report.pk}/withdraw/", {"reason": "Not ours."})
+    stale = api.post(f"pto-reports/{report.public_id}/withdraw/", {"reason": "Not ours."})
     withdrawn = api.post(f"pto-reports/{corrected.json()['id']}/withdraw/", {"reason": "The utility took it back."})
 
     job.refresh_from_db()
     assert confirmed.json()["status"] == "COUNTED"
-    assert (corrected.status_code, corrected.json()["corrects"]) == (201, report.pk)
+    assert (corrected.status_code, corrected.json()["corrects"]) == (201, str(report.public_id))
     assert stale.status_code == 409
     assert withdrawn.json()["status"] == "WITHDRAWN"
     assert job.status == SUBMITTED
@@ -290,7 +293,7 @@ def test_wrong_report_names_the_field(api: Api) -> None:
 
     response = api.post(
         "pto-reports/",
-        {"installation": job.pk, "granted_date": "2099-01-01", "source": "LETTER", "utility_reference": ""},
+        {"installation": str(job.public_id), "granted_date": "2099-01-01", "source": "LETTER", "utility_reference": ""},
     )
 
     assert response.status_code == 400
@@ -306,7 +309,7 @@ def test_wrong_proof_is_refused(api: Api, content: bytes, words: str) -> None:
     response = api.post_form(
         "pto-reports/",
         {
-            "installation": job.pk,
+            "installation": str(job.public_id),
             "granted_date": "2026-03-01",
             "source": "LETTER",
             "utility_reference": "DG-1",
@@ -321,7 +324,7 @@ def test_wrong_proof_is_refused(api: Api, content: bytes, words: str) -> None:
 
 def report_with_letter(job: Installation) -> dict[str, Any]:
     return {
-        "installation": job.pk,
+        "installation": str(job.public_id),
         "granted_date": "2026-03-01",
         "source": "LETTER",
         "utility_reference": "DG-1",
@@ -363,10 +366,12 @@ def test_file_is_read_outside_the_transaction(api: Api, monkeypatch: pytest.Monk
 def test_poa_requests_are_voided_or_revoked_only_when_allowed(api: Api) -> None:
     sent = sent_poa()
 
-    too_early = api.post(f"poa-requests/{sent.pk}/revoke/", {"channel": "PHONE", "reason": "The customer called."})
-    again = api.post(f"poa-requests/{sent.pk}/resend/")
-    voided = api.post(f"poa-requests/{sent.pk}/void/", {"reason": "Wrong product."})
-    twice = api.post(f"poa-requests/{sent.pk}/void/", {"reason": "Wrong product."})
+    too_early = api.post(
+        f"poa-requests/{sent.public_id}/revoke/", {"channel": "PHONE", "reason": "The customer called."}
+    )
+    again = api.post(f"poa-requests/{sent.public_id}/resend/")
+    voided = api.post(f"poa-requests/{sent.public_id}/void/", {"reason": "Wrong product."})
+    twice = api.post(f"poa-requests/{sent.public_id}/void/", {"reason": "Wrong product."})
 
     assert too_early.status_code == 409
     assert again.status_code == 200
@@ -379,7 +384,7 @@ def test_revocation_records_when_it_was_received(api: Api) -> None:
     arrived = clock.now() - timedelta(hours=20)
 
     response = api.post(
-        f"poa-requests/{poa.pk}/revoke/",
+        f"poa-requests/{poa.public_id}/revoke/",
         {"channel": "LETTER", "reason": "She wrote.", "received_at": arrived.isoformat()},
     )
 
@@ -395,7 +400,9 @@ def test_revocation_records_when_it_was_received(api: Api) -> None:
 def test_revocation_without_a_time_counts_as_just_received(api: Api, without: dict[str, Any]) -> None:
     poa = signed_poa(at=clock.now() - timedelta(days=2))
 
-    response = api.post(f"poa-requests/{poa.pk}/revoke/", {"channel": "PHONE", "reason": "She called.", **without})
+    response = api.post(
+        f"poa-requests/{poa.public_id}/revoke/", {"channel": "PHONE", "reason": "She called.", **without}
+    )
 
     assert response.status_code == 200
     poa.refresh_from_db()
@@ -411,7 +418,7 @@ def test_revocation_at_an_impossible_time_is_refused_by_field(api: Api, ahead: t
     poa = signed_poa(at=clock.now() - timedelta(days=2))
 
     response = api.post(
-        f"poa-requests/{poa.pk}/revoke/",
+        f"poa-requests/{poa.public_id}/revoke/",
         {"channel": "LETTER", "reason": "She wrote.", "received_at": (clock.now() + ahead).isoformat()},
     )
 
@@ -426,7 +433,12 @@ def test_second_poa_request_for_a_site_is_explained(api: Api) -> None:
     first = drafted_poa()
 
     response = api.post(
-        "poa-requests/", {"customer": first.customer_id, "site": first.site_id, "promise": plan_promise().pk}
+        "poa-requests/",
+        {
+            "customer": str(first.customer.public_id),
+            "site": str(first.site.public_id),
+            "promise": str(plan_promise().public_id),
+        },
     )
 
     assert response.status_code == 409
@@ -434,7 +446,14 @@ def test_second_poa_request_for_a_site_is_explained(api: Api) -> None:
 
 
 def test_poa_request_without_an_installation_names_the_site(api: Api) -> None:
-    response = api.post("poa-requests/", {"customer": customer().pk, "site": site().pk, "promise": plan_promise().pk})
+    response = api.post(
+        "poa-requests/",
+        {
+            "customer": str(customer().public_id),
+            "site": str(site().public_id),
+            "promise": str(plan_promise().public_id),
+        },
+    )
 
     assert response.status_code == 400
     assert "no installation" in response.json()["site"][0]
@@ -443,7 +462,14 @@ def test_poa_request_without_an_installation_names_the_site(api: Api) -> None:
 def test_poa_request_without_wording_is_explained(api: Api) -> None:
     job = installation_at(SUBMITTED)
 
-    answer = api.post("poa-requests/", {"customer": job.customer_id, "site": job.site_id, "promise": plan_promise().pk})
+    answer = api.post(
+        "poa-requests/",
+        {
+            "customer": str(job.customer.public_id),
+            "site": str(job.site.public_id),
+            "promise": str(plan_promise().public_id),
+        },
+    )
 
     assert answer.status_code == 409
     assert "load_poa_wording" in answer.json()["detail"]
@@ -508,3 +534,24 @@ def test_write_refuses_query_parameters(api: Api) -> None:
     assert response.status_code == 400
     assert "body" in response.json()["dry_run"][0]
     assert not Customer.objects.exists()
+
+
+@pytest.mark.parametrize("sent", [7, "7", True, None, "01A23187-3AD7-7518-AB33-FB7939C888F9"])
+def test_what_is_no_id_is_refused_with_what_to_send(api: Api, sent: Any) -> None:
+    body = {"customer": sent, "site": str(site().public_id), "promise": str(plan_promise().public_id)}
+
+    response = api.post("poa-requests/", body)
+
+    assert response.status_code == 400
+    assert sent is None or "as this API gave it" in response.json()["customer"][0]
+
+
+def test_answer_to_a_write_has_the_time_of_the_change(api: Api) -> None:
+    job = installation_at("SOLD")
+    before = api.get(f"installations/{job.public_id}/").json()["updated_at"]
+    time.sleep(0.005)
+
+    after = api.post(f"installations/{job.public_id}/cancel/", {"reason": "The roof is too weak."}).json()["updated_at"]
+
+    assert after > before
+    assert after == api.get(f"installations/{job.public_id}/").json()["updated_at"]

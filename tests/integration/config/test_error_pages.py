@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
+from accounts.models import User
 from tests.factories.installations import installation, technician
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ def test_reassigned_job_page_is_a_full_page(client: Client) -> None:
     job = installation()
     client.force_login(technician())
 
-    answer = client.get(f"/field/jobs/{job.pk}/")
+    answer = client.get(f"/field/jobs/{job.public_id}/")
 
     assert answer.status_code == 404
     assert "the office gave to somebody else" in " ".join(seen(answer).split())

@@ -3,6 +3,7 @@
 import io
 import uuid
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -39,7 +40,11 @@ def kept_proof(installation: Installation, *, at: datetime) -> KeptProof:
     Image.new("RGB", (40, 30), "white").save(photo, "JPEG")
     checked = proofs.check_proof(io.BytesIO(photo.getvalue()), name="letter.jpg", size_bytes=1)
     return actions.keep_proof(
-        installation_id=installation.pk, submission_id=uuid.uuid4(), proof=checked, by=Actor.technician(7), at=at
+        installation_id=installation.pk,
+        submission_id=uuid.uuid4(),
+        proof=checked,
+        by=Actor.technician(UUID(int=7)),
+        at=at,
     )
 
 

@@ -2,14 +2,16 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
+from accounts.models import User
 from accounts.staff_groups import COMPANY_RULES_GROUP, OFFICE_GROUP
 from config.checks import company_is_not_the_sample
 from core import clock, company_rules
@@ -26,7 +28,7 @@ from tests.factories.poa_documents import drafted_poa
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 5, 18, tzinfo=UTC)
 TODAY = chicago_day(NOON)
-OLIVIA = Actor.staff(7)
+OLIVIA = Actor.staff(UUID(int=7))
 OWN: dict[str, Any] = {"name": "Hill Country Solar", "contact": "(830) 555-0199", "broker_number": "BR123456"}
 
 
@@ -198,7 +200,7 @@ def test_form_starts_with_current_rules_and_adds_new_ones(client: Client, decide
     rules = CompanyRules.objects.first()
     assert rules is not None
     assert (rules.name, rules.advance_notice_days, rules.call_back_for_first_address) == ("Hill Country Solar", 5, True)
-    assert (rules.decided_by, rules.reason) == (str(Actor.staff(decider.pk)), "Our name.")
+    assert (rules.decided_by, rules.reason) == (str(Actor.staff(decider.public_id)), "Our name.")
 
 
 def test_form_shows_scheduled_rules(client: Client, decider: User) -> None:

@@ -461,10 +461,10 @@ def test_technician_who_sends_too_often_waits_and_keeps_form(client: Client) -> 
     job = installation_at(SUBMITTED, at=clock.now(), technician=tess)
     client.force_login(tess)
     for _ in range(60):
-        client.post(f"/field/jobs/{job.pk}/", {})
+        client.post(f"/field/jobs/{job.public_id}/", {})
 
-    page = client.post(f"/field/jobs/{job.pk}/", {})
-    script = client.post(f"/field/jobs/{job.pk}/", {}, headers={"Accept": "application/json"})
+    page = client.post(f"/field/jobs/{job.public_id}/", {})
+    script = client.post(f"/field/jobs/{job.public_id}/", {}, headers={"Accept": "application/json"})
 
     assert (page.status_code, script.status_code) == (429, 429)
     assert int(page["Retry-After"]) > 0

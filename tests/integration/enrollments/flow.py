@@ -31,8 +31,8 @@ from tests.factories.poa_documents import plan_promise, signed_poa
 from tests.invariants import broken_invariants
 
 MORNING = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
-OFFICE = Actor.staff(1)
-SECOND_PERSON = Actor.staff(2)
+OFFICE = Actor.staff(UUID(int=1))
+SECOND_PERSON = Actor.staff(UUID(int=2))
 POLICY = Policy(max_call_duration=timedelta(minutes=3))
 
 
@@ -121,7 +121,7 @@ class Flow:
 
     def revoke(self, enrollment: Enrollment) -> None:
         poa = PoaDocument.objects.filter(site=enrollment.site).latest("pk")
-        poa_actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.clock.at)
+        poa_actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=self.clock.at)
         wakeups.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
 
     def correct_address(self, enrollment: Enrollment, email: str) -> None:

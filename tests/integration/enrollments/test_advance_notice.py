@@ -45,7 +45,7 @@ def announced_case(flow: Flow) -> Enrollment:
 
 
 def customer_of(case: Enrollment) -> Actor:
-    return Actor.customer(case.customer_id)
+    return Actor.customer(case.customer.public_id)
 
 
 def test_plan_is_announced_then_accepted_after_the_notice(notice_flow: Flow) -> None:

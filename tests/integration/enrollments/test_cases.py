@@ -82,7 +82,7 @@ def test_solar_and_battery_of_one_site_share_one_case(flow: Flow) -> None:
 
 
 def _decline(poa: PoaDocument, at: datetime) -> None:
-    poa_actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=at)
+    poa_actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=at)
 
 
 def _void(poa: PoaDocument, at: datetime) -> None:

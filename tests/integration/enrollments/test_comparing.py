@@ -187,7 +187,7 @@ def test_B1_ambiguous_accounts_hold_all_cases_of_the_customer(flow: Flow) -> Non
         hold = each.holds.get()
         assert hold.released_at is None
         assert all(account_uuid in hold.because for account_uuid in accounts)
-    assert all(f"{case.pk}, {other.pk}" in difference.theirs for difference in run.differences.all())
+    assert all(f"{case.site}; {other.site}" in difference.theirs for difference in run.differences.all())
 
 
 @pytest.mark.parametrize("limit", [2, 10], ids=["in several turns", "in one"])

@@ -190,7 +190,7 @@ def test_revoked_authority_sends_no_mail(flow: Flow) -> None:
 def test_paper_customers_get_the_text_by_post(flow: Flow) -> None:
     case = waiting_for_details(flow)
     poa = PoaDocument.objects.get()
-    poa_actions.withdraw_econsent(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=flow.clock.at)
+    poa_actions.withdraw_econsent(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=flow.clock.at)
     flow.live(case, timedelta(hours=3))
 
     owed = CustomerMail.objects.get(kind=MailKind.DETAILS_MISSING)

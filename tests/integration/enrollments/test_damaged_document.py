@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.test import Client
 
+from accounts.models import User
 from core.admin.links import button_url
 from enrollments.actions import case_opening
 from enrollments.models import AcceptAttempt, Enrollment, Hold

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import hypothesis
 import pytest
@@ -40,7 +40,7 @@ from tests.integration.installations.test_proofs_without_storage import SENT
 from tests.journal_guard import guard_lifted
 
 pytestmark = pytest.mark.django_db
-STAFF = Actor.staff(7)
+STAFF = Actor.staff(UUID(int=7))
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_pack_has_the_whole_case_and_verifies(flow: Flow, tmp_path: Path) -> Non
     content, summary = made(enrollment)
 
     files = files_of(content)
-    folder = f"authority/poa-{poa.pk}"
+    folder = f"authority/poa-{poa.public_id}"
     assert summary.missing == ()
     assert checked(content) == ([], verify_pack.INTACT)
     assert {f"{folder}/document.pdf", f"{folder}/journal.jsonl", f"{folder}/consents.json"} <= files.keys()
@@ -339,7 +339,7 @@ def test_paper_signature_includes_its_scan(flow: Flow) -> None:
     poa_actions.record_paper(
         poa_id=poa.pk, scan=letter(), signed_date=chicago_day(flow.clock.at), by=STAFF, at=flow.clock.at
     )
-    poa_actions.confirm_paper(poa_id=poa.pk, by=Actor.staff(8), at=flow.clock.at)
+    poa_actions.confirm_paper(poa_id=poa.pk, by=Actor.staff(UUID(int=8)), at=flow.clock.at)
     poa_actions.seal_poa(poa_id=poa.pk, at=flow.clock.at)
 
     content, _ = made(enrollment)
@@ -430,14 +430,14 @@ def test_case_without_a_signature_has_a_pack_too(flow: Flow, tmp_path: Path) -> 
     sent_poa(customer=job.customer, site=job.site, at=flow.clock.at)
     target = tmp_path / "pack.zip"
 
-    call_command("evidence", enrollment.pk, to=target)
+    call_command("evidence", enrollment.public_id, to=target)
 
     assert checked(target.read_bytes()) == ([], verify_pack.INTACT)
     assert target.stat().st_mode & 0o077 == 0
     with pytest.raises(Exception, match="cannot be written"):
-        call_command("evidence", enrollment.pk, to=target)
+        call_command("evidence", enrollment.public_id, to=target)
     with pytest.raises(Exception, match="There is no enrollment"):
-        call_command("evidence", 999_999, to=tmp_path / str(uuid4()))
+        call_command("evidence", uuid4(), to=tmp_path / str(uuid4()))
 
 
 def test_pack_of_a_tampered_journal_says_so(flow: Flow, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -448,12 +448,12 @@ def test_pack_of_a_tampered_journal_says_so(flow: Flow, tmp_path: Path, capsys: 
         EvidenceEntry.objects.filter(pk=entry.pk).update(kind="another")
 
     with pytest.raises(CommandError, match=r"written, but .* tampered with.*journal verify"):
-        call_command("evidence", enrollment.pk, to=target)
+        call_command("evidence", enrollment.public_id, to=target)
 
     assert "ALTERED: authority/poa-" in capsys.readouterr().err
     assert target.stat().st_mode & 0o777 == 0o600
     pack = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=flow.clock.at)
     with pack.file:
-        assert pack.name.startswith(f"ALTERED-evidence-{enrollment.pk}-")
+        assert pack.name.startswith("ALTERED-evidence-")
     with guard_lifted():  # every test of this kind ends with all promises kept
         EvidenceEntry.objects.filter(pk=entry.pk).update(kind=entry.kind)

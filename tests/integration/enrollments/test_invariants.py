@@ -144,7 +144,9 @@ def accept_before_the_notice_is_over(records: Records) -> None:
 def accept_despite_the_customers_hold(records: Records) -> None:
     held_at = records.attempt.write.opened_at - timedelta(hours=1)
     with transaction.atomic():
-        note(lock_case(records.case.pk), "customer_held", by=Actor.customer(records.case.customer_id), at=held_at)
+        note(
+            lock_case(records.case.pk), "customer_held", by=Actor.customer(records.case.customer.public_id), at=held_at
+        )
 
 
 def accept_after_a_reported_death(records: Records) -> None:

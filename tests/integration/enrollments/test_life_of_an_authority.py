@@ -309,7 +309,7 @@ def test_paper_request_before_signing_is_the_office_turn(flow: Flow) -> None:
         at=flow.clock.at,
     )
     poa_actions.send_poa(poa_id=poa.pk, by=OFFICE, at=flow.clock.at)
-    poa_actions.withdraw_econsent(poa_id=poa.pk, by=Actor.customer(job.customer_id), at=flow.clock.at)
+    poa_actions.withdraw_econsent(poa_id=poa.pk, by=Actor.customer(job.customer.public_id), at=flow.clock.at)
 
     assert flow.run(case) == Waiting.PAPER_TO_BE_SENT
 

@@ -137,7 +137,7 @@ def test_no_notice_after_an_objection(notice_flow: Flow, monkeypatch: pytest.Mon
         unsent.setattr(Flow, "send_news", lambda _flow: None)
         told(notice_flow, case)
     customer_holds.hold_for_customer(
-        enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=notice_flow.clock.at
+        enrollment_id=case.pk, by=Actor.customer(case.customer.public_id), at=notice_flow.clock.at
     )
 
     send(notice_flow)

@@ -18,12 +18,13 @@ import requests
 from celery.signals import before_task_publish
 from django.conf import settings as ours
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from accounts.staff_groups import OFFICE_GROUP
 from core.admin.links import record_url
 from enrollments.actions import case_opening
@@ -217,7 +218,7 @@ def run_with_failures(flow: Flow, kept: Kept, case: Enrollment) -> None:
         "source": "LETTER",
         "utility_reference": "DG-1",
     }
-    assert tess.post(f"/field/jobs/{job.pk}/", form).status_code == 302
+    assert tess.post(f"/field/jobs/{job.public_id}/", form).status_code == 302
     kept.secrets["the technician's session"] = tess.cookies["sessionid"].value
     for report in job.reports.all():
         jobs.confirm_go_live(report_id=report.pk, reason="Seen.", by=SECOND_PERSON, at=flow.clock.at)

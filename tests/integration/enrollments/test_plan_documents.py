@@ -129,7 +129,7 @@ def test_work_queue_links_to_documents_given_up(flow: Flow, accepted: Enrollment
 @pytest.mark.one_dialect
 def test_late_document_is_recorded_in_its_own_journal(flow: Flow, accepted: Enrollment) -> None:
     poa = PoaDocument.objects.get(site=accepted.site)
-    revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=flow.clock.at)
+    revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=flow.clock.at)
     newer = signed_poa(customer=accepted.customer, site=accepted.site, at=flow.clock.at)
 
     outcomes = fetch_due(flow)

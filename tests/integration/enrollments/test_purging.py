@@ -100,7 +100,7 @@ def test_case_is_kept_to_its_last_day_then_destroyed(flow: Flow, monkeypatch: py
     keys = [poa.pdf_storage_key, *PlanDocument.objects.values_list("storage_key", flat=True)]
     keys += ProofFile.objects.values_list("storage_key", flat=True)
     last = last_day_of(enrollment)
-    name, poa_number = f"enrollment {enrollment.pk}", poa.pk
+    name, poa_public_id = f"enrollment {enrollment.public_id}", poa.public_id
 
     assert "0 destroyed, 1 kept" in purge(monkeypatch, noon(last))
     dry = purge(monkeypatch, noon(last + timedelta(days=1)), "--dry-run")
@@ -117,8 +117,8 @@ def test_case_is_kept_to_its_last_day_then_destroyed(flow: Flow, monkeypatch: py
     assert proof.sha256 == summary.sha256
     assert "48 months from the end of the contract" in proof.rule
     assert proof.kept_until_date == last
-    journal = DestructionProof.objects.get(poa_number=poa_number)
-    assert f"Destruction {proof.pk}:" in journal.reason
+    journal = DestructionProof.objects.get(poa_public_id=poa_public_id)
+    assert proof.sha256 in journal.reason
     assert summary.sha256 in journal.reason
     assert verify_journal().findings == []
     assert Installation.objects.exists()
@@ -304,6 +304,10 @@ def test_dry_run_names_open_cases_too(flow: Flow, monkeypatch: pytest.MonkeyPatc
 
     said = purge(monkeypatch, flow.clock.at, "--dry-run")
 
-    for subject in (f"enrollment {signed.pk}", f"enrollment {invited.pk}", f"POA {request.pk}"):
+    for subject in (
+        f"enrollment {signed.public_id}",
+        f"enrollment {invited.public_id}",
+        f"POA {request.public_id}",
+    ):
         assert f"kept: {subject}, while it is open" in said
     assert "0 would be destroyed, 3 are kept." in said

@@ -1,6 +1,7 @@
 """No account is opened at Light for a signature, or with an address, that the customer has not proven."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.integration.enrollments.flow import Flow
 
 pytestmark = pytest.mark.one_dialect
 
-SECOND = Actor.staff(2)
+SECOND = Actor.staff(UUID(int=2))
 
 
 def call_back(flow: Flow, case: Enrollment) -> None:

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
+from accounts.models import User
 from core import clock
 from core.dates import chicago_day
 from installations import proofs
@@ -67,7 +67,7 @@ def typed(**fields: Any) -> dict[str, Any]:
 
 
 def url(job: Installation) -> str:
-    return f"/field/jobs/{job.pk}/"
+    return f"/field/jobs/{job.public_id}/"
 
 
 def test_technician_signs_in_and_sees_own_jobs(client: Client, tess: User, job: Installation) -> None:
@@ -161,7 +161,7 @@ def test_other_technicians_job_answers_like_a_missing_one(signed_in: Client, met
     foreign = installation_at(SUBMITTED, at=clock.now(), technician=technician())
 
     theirs = getattr(signed_in, method)(url(foreign), typed())
-    unknown = getattr(signed_in, method)("/field/jobs/999999/", typed())
+    unknown = getattr(signed_in, method)(f"/field/jobs/{uuid.uuid4()}/", typed())
 
     assert (theirs.status_code, unknown.status_code) == (404, 404)
     assert theirs.content == unknown.content
@@ -173,7 +173,7 @@ def test_report_with_photo_counts_and_says_so(signed_in: Client, tess: User, job
 
     report = GoLiveReport.objects.get()
     assert "Report accepted" in response.text
-    assert (report.status, report.reported_by) == ("COUNTED", f"technician:{tess.pk}")
+    assert (report.status, report.reported_by) == ("COUNTED", f"technician:{tess.public_id}")
     assert report.device_at is not None
     assert report.proofs.get().content_type == "image/jpeg"
 

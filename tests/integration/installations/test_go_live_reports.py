@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -26,7 +27,7 @@ from tests.factories.installations import AT, OFFICE, SECOND_PERSON, SUBMITTED, 
 
 pytestmark = pytest.mark.django_db
 
-TECHNICIAN = Actor.technician(7)
+TECHNICIAN = Actor.technician(UUID(int=7))
 DAY = date(2026, 3, 4)
 
 
@@ -116,7 +117,7 @@ def test_office_confirms_a_waiting_report(job: Installation) -> None:
     job.refresh_from_db()
     confirmed = current_report(job.pk)
     assert confirmed is not None
-    assert (confirmed.status, confirmed.confirmed_by, confirmed.confirmed_at) == ("COUNTED", "staff:1", AT)
+    assert (confirmed.status, confirmed.confirmed_by, confirmed.confirmed_at) == ("COUNTED", f"staff:{UUID(int=1)}", AT)
     assert job.status == InstallationStatus.PTO_CONFIRMED
 
 
@@ -124,9 +125,9 @@ def test_confirming_twice_keeps_the_first_confirmation(job: Installation) -> Non
     waiting = report(job).report
     actions.confirm_go_live(report_id=waiting.pk, by=OFFICE, at=AT)
 
-    again = actions.confirm_go_live(report_id=waiting.pk, by=Actor.staff(2), at=AT + timedelta(hours=1))
+    again = actions.confirm_go_live(report_id=waiting.pk, by=Actor.staff(UUID(int=2)), at=AT + timedelta(hours=1))
 
-    assert again.confirmed_by == "staff:1"
+    assert again.confirmed_by == f"staff:{UUID(int=1)}"
 
 
 @pytest.mark.cell("U3")
@@ -147,7 +148,7 @@ def test_U3_same_form_sent_five_times_counts_once(job: Installation) -> None:
         {"granted_date": DAY - timedelta(days=1)},
         {"utility_reference": "DG-2"},
         {"note": "another"},
-        {"by": Actor.technician(8)},
+        {"by": Actor.technician(UUID(int=8))},
         {"proofs": [photo("black")]},
     ],
 )
@@ -277,10 +278,10 @@ def test_office_report_without_proof_needs_a_second_person(job: Installation) ->
         actions.confirm_go_live(report_id=outcome.report.pk, by=OFFICE, at=AT)
     confirmed = actions.confirm_go_live(report_id=outcome.report.pk, by=SECOND_PERSON, at=AT)
 
-    assert (confirmed.status, confirmed.confirmed_by) == ("COUNTED", "staff:2")
+    assert (confirmed.status, confirmed.confirmed_by) == ("COUNTED", f"staff:{UUID(int=2)}")
 
 
-@pytest.mark.parametrize("other_hat", [Actor.technician(1), Actor.client_system(1)])
+@pytest.mark.parametrize("other_hat", [Actor.technician(UUID(int=1)), Actor.client_system(UUID(int=1))])
 def test_one_account_cannot_confirm_under_another_name(job: Installation, other_hat: Actor) -> None:
     waiting = report(job, by=other_hat).report
 

@@ -5,6 +5,7 @@ import uuid
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from PIL import Image
@@ -47,7 +48,7 @@ def report_with_photo() -> GoLiveReport:
         source="LETTER",
         utility_reference="DG-1",
         proofs=[proof],
-        by=Actor.technician(7),
+        by=Actor.technician(UUID(int=7)),
         at=AT,
     ).report
 

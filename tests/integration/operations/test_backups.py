@@ -26,6 +26,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.engine import write_guard
 from enrollments.models import AcceptAttempt, Enrollment, PlanOffer, ReconciliationRun, SystemHold
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
+from installations.models import Customer
 from operations import backups
 from operations.backup_schedule import back_up_into, is_due
 from operations.backups import IncompleteBackup
@@ -34,7 +35,7 @@ from poa_documents.models import PoaDocument
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.database_setup import close_leftover_connections
-from tests.factories.installations import AT
+from tests.factories.installations import AT, customer
 from tests.factories.poa_documents import SIGNED_AT, drafted_poa
 from tests.integration.enrollments.flow import MORNING, OFFICE, Flow
 from tests.integration.installations.test_proofs_without_storage import report_with_photo
@@ -111,6 +112,20 @@ def test_restore_recovers_everything_including_lost_or_altered_files(flow: Flow,
 
     assert Enrollment.objects.get().because != "Written after the backup."
     assert read(sealed)
+
+
+def test_number_of_a_lost_record_returns_and_its_public_id_does_not(flow: Flow, folder: Path) -> None:
+    kept = flow.case()
+    back_up(folder)
+    lost = customer()
+
+    restore(folder, replace=True)
+    new = customer()
+
+    assert new.pk == lost.pk
+    assert new.public_id != lost.public_id
+    assert Enrollment.objects.get().public_id == kept.public_id
+    assert not Customer.objects.filter(public_id=lost.public_id).exists()
 
 
 def test_manifest_names_every_file_with_its_hash(flow: Flow, folder: Path) -> None:

@@ -48,7 +48,7 @@ def cut_off(poa: PoaDocument, entries: int) -> None:
         EvidenceEntry.objects.filter(poa=poa, number__gt=last - entries).delete()
 
 
-def first_finding() -> tuple[int | None, int | None]:
+def first_finding() -> tuple[str | None, int | None]:
     finding = verify_journal().findings[0]
     return finding.poa, finding.entry
 
@@ -80,8 +80,10 @@ def test_database_refuses_to_replace_a_row() -> None:
     poa = sent_poa()
     entry = EvidenceEntry.objects.get(poa=poa, number=1)
     replace = (
-        f"INSERT OR REPLACE INTO {TABLE} SELECT id, number, kind, 'staff:9', at, details, previous_sha256, sha256, "
-        f"poa_id FROM {TABLE} WHERE id = %s"
+        f"INSERT OR REPLACE INTO {TABLE} "
+        "(id, public_id, number, kind, actor, at, details, previous_sha256, sha256, poa_id) "
+        "SELECT id, public_id, number, kind, 'staff:9', at, details, previous_sha256, sha256, poa_id "
+        f"FROM {TABLE} WHERE id = %s"
         if connection.vendor == "sqlite"
         else f"INSERT INTO {TABLE} SELECT * FROM {TABLE} WHERE id = %s ON CONFLICT (id) DO UPDATE SET actor = 'staff:9'"
     )
@@ -149,7 +151,7 @@ def test_altered_entry_is_named_with_its_poa(change: dict[str, Any]) -> None:
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=2).update(**change)
 
-    assert first_finding() == (poa.pk, 2)
+    assert first_finding() == (str(poa.public_id), 2)
 
 
 # What only the anchors show
@@ -163,7 +165,7 @@ def test_truncated_tail_is_detected() -> None:
     cut_off(poa, entries=2)
 
     assert evidence.verify(poa).is_intact  # the chain alone shows nothing
-    assert first_finding() == (poa.pk, entries - 1)
+    assert first_finding() == (str(poa.public_id), entries - 1)
 
 
 def test_truncated_tail_is_detected_after_new_entries() -> None:
@@ -176,7 +178,7 @@ def test_truncated_tail_is_detected_after_new_entries() -> None:
         evidence.record(poa, kind="note", by=STAFF, at=AT)
 
     assert evidence.verify(poa).is_intact
-    assert first_finding() == (poa.pk, entries)
+    assert first_finding() == (str(poa.public_id), entries)
 
 
 def test_rewritten_chain_is_detected() -> None:
@@ -186,7 +188,7 @@ def test_rewritten_chain_is_detected() -> None:
     rewritten(poa, actor="staff:9")
 
     assert evidence.verify(poa).is_intact
-    assert first_finding() == (poa.pk, poa.evidence.count())
+    assert first_finding() == (str(poa.public_id), poa.evidence.count())
 
 
 def test_missing_chain_is_detected() -> None:
@@ -196,7 +198,7 @@ def test_missing_chain_is_detected() -> None:
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa).delete()
 
-    assert first_finding() == (poa.pk, 1)
+    assert first_finding() == (str(poa.public_id), 1)
 
 
 def test_altered_anchor_file_is_named() -> None:
@@ -221,7 +223,7 @@ def test_forged_rows_do_not_match_stored_anchors() -> None:
 
     texts = [str(finding) for finding in verify_journal().findings]
 
-    assert any(f"POA {poa.pk}:" in text for text in texts)
+    assert any(f"POA {poa.public_id}:" in text for text in texts)
 
 
 def test_anchor_newer_than_a_restore_can_be_excluded() -> None:
@@ -253,8 +255,8 @@ def test_anchor_has_all_chain_heads_in_canonical_form() -> None:
     with storages["default"].open(anchor.storage_key) as file:
         content = file.read()
     said = json.loads(content)
-    heads = {poa.pk: EvidenceEntry.objects.filter(poa=poa).latest("number") for poa in (first, second)}
-    assert said["chains"] == [[pk, head.number, head.sha256] for pk, head in heads.items()]
+    heads = {str(poa.public_id): EvidenceEntry.objects.filter(poa=poa).latest("number") for poa in (first, second)}
+    assert said["chains"] == [[poa, head.number, head.sha256] for poa, head in heads.items()]
     assert content == evidence.canonical_json(said).encode()
     assert anchor.sha256 in anchor.storage_key
 
@@ -361,7 +363,7 @@ def test_journal_is_destroyed_only_with_a_lasting_proof() -> None:
 
     assert not poa.evidence.exists()
     assert other.evidence.exists()
-    assert (proof.entries, proof.head_sha256, proof.poa_number) == (entries, head, poa.pk)
+    assert (proof.entries, proof.head_sha256, proof.poa_public_id) == (entries, head, poa.public_id)
     assert verify_journal().findings == []
     assert verify_journal().destroyed == entries
 
@@ -421,7 +423,7 @@ def test_command_fails_and_names_the_first_broken_link() -> None:
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=3).update(kind="other")
 
-    with pytest.raises(CommandError, match=rf"POA {poa.pk}: Entry 3 .* was altered"):
+    with pytest.raises(CommandError, match=rf"POA {poa.public_id}: Entry 3 .* was altered"):
         call_command("journal", "verify", stdout=StringIO())
 
 
@@ -430,7 +432,7 @@ def test_broken_journal_is_not_anchored_by_hand() -> None:
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=3).update(kind="other")
 
-    with pytest.raises(CommandError, match=rf"Nothing was anchored.*POA {poa.pk}: Entry 3 .* was altered"):
+    with pytest.raises(CommandError, match=rf"Nothing was anchored.*POA {poa.public_id}: Entry 3 .* was altered"):
         call_command("journal", "anchor", stdout=StringIO())
 
     assert not JournalAnchor.objects.exists()

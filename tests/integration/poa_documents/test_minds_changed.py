@@ -55,7 +55,7 @@ def test_revoking_takes_one_click_and_shows_the_receipt() -> None:
         may_act(poa)
     receipt = reference_of(poa, REVOKED)
     entry = poa.evidence.get(kind=REVOKED)
-    assert receipt == f"{poa.pk}-{entry.number}-{entry.sha256[:6].upper()}"
+    assert receipt == f"{entry.number}-{entry.sha256[:4].upper()}-{entry.sha256[4:8].upper()}"
     assert f"Receipt number {receipt}" in page
     assert entry.details["channel"] == RevocationChannel.PORTAL
     actions.sweep_poas(at=SIGNED_AT)
@@ -149,7 +149,7 @@ def test_paper_request_before_signing_offers_the_paper_procedure() -> None:
             poa_id=poa.pk,
             signature_kind="TYPED",
             signature_text="Carmen Reyes",
-            by=Actor.customer(poa.customer_id),
+            by=Actor.customer(poa.customer.public_id),
             at=SIGNED_AT,
         )
     assert actions.print_for_paper(poa_id=poa.pk, by=OFFICE, at=SIGNED_AT).startswith(b"%PDF")
@@ -171,7 +171,7 @@ def test_paper_request_is_recorded_once_for_any_channel() -> None:
 
 def test_paper_customer_has_no_consent_to_withdraw() -> None:
     poa = sent_poa()
-    actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)
+    actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=SIGNED_AT)
 
     with pytest.raises(MoveNotAllowed):
         actions.withdraw_econsent(poa_id=poa.pk, by=OFFICE, at=LATER)
@@ -203,7 +203,7 @@ def test_death_ends_every_authority_permanently() -> None:
     assert CaseChange.objects.count() == 2
     for poa in (first, second):
         entry = fresh(poa).evidence.get(kind="cease")
-        assert entry.details["stop_signal"] == signal.pk
+        assert entry.details["stop_signal"] == str(signal.public_id)
         assert fresh(poa).evidence.get(kind="stop_signal").details["source"].startswith("Her daughter")
     with pytest.raises(CustomerStopped):
         may_act(first)

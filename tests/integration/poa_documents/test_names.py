@@ -10,6 +10,7 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from pypdf import PdfReader
 
+from core.dates import chicago_day
 from poa_documents import actions
 from poa_documents.guards import read_signed_pdf, verify_sealed_file
 from poa_documents.journal import evidence
@@ -99,7 +100,7 @@ def test_mails_to_every_kind_of_name_are_well_formed(first: str, last: str) -> N
         assert message["To"] == poa.customer.email
         assert [part.get_filename() for part in message.walk() if part.get_filename()] in (
             [],
-            [f"power-of-attorney-{poa.pk}.pdf"],
+            [f"power-of-attorney-{chicago_day(poa.created_at)}.pdf"],
         )
         plain = message.get_body(("plain",))
         assert plain is not None

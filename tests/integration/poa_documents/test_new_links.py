@@ -138,6 +138,6 @@ def test_office_can_resend_while_the_customer_has_a_page(clock: ManualClock, cli
     assert fresh(poa).status == PoaStatus.EXHAUSTED
     client.force_login(staff(is_superuser=True))
 
-    page = client.get(f"/admin/poa_documents/poadocument/{poa.pk}/change/").content.decode()
+    page = client.get(f"/admin/poa_documents/poadocument/{poa.public_id}/change/").content.decode()
 
     assert "Resend" in page

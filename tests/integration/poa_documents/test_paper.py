@@ -3,16 +3,18 @@
 import io
 import itertools
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 from django.test import Client
 from PIL import Image
 from pypdf import PdfReader
 
+from accounts.models import User
 from core.actors import Actor
 from core.admin.links import button_url
 from core.moves import MoveNotAllowed
@@ -33,7 +35,7 @@ from tests.pdf_files import packed_letter
 
 pytestmark = pytest.mark.django_db
 
-OLIVIA, OSCAR = Actor.staff(11), Actor.staff(12)
+OLIVIA, OSCAR = Actor.staff(UUID(int=11)), Actor.staff(UUID(int=12))
 SIGNED_DATE = date(2026, 3, 2)
 NOISE = itertools.count(20)
 """No two scans have the same bytes: a test that damages one affects no other."""
@@ -104,7 +106,7 @@ def test_sealed_document_names_both_people_and_the_scan() -> None:
     text = text_of_pdf(read_signed_pdf(fresh(poa)))
 
     assert "Signed by hand on paper" in text
-    for said in ("staff:11", "staff:12", paper.scan_sha256, "March 2, 2026"):
+    for said in (f"staff:{UUID(int=11)}", f"staff:{UUID(int=12)}", paper.scan_sha256, "March 2, 2026"):
         assert said in text
 
 

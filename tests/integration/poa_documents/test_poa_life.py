@@ -57,7 +57,7 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TaskName, dict[str, in
 
 
 def by(poa: PoaDocument) -> Actor:
-    return Actor.customer(poa.customer_id)
+    return Actor.customer(poa.customer.public_id)
 
 
 # --- drafting and sending ------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_impossible_dates_are_refused_by_field(dates: dict[str, Any], field: str
 def test_second_unsigned_poa_for_a_site_is_refused() -> None:
     first = sent_poa()
 
-    with pytest.raises(actions.UnsignedPoaExists, match=f"POA {first.pk}") as refusal:
+    with pytest.raises(actions.UnsignedPoaExists, match=str(first)) as refusal:
         drafted_poa(customer=first.customer, site=first.site)
 
     assert refusal.value.first == first
@@ -344,7 +344,8 @@ def test_newer_signed_poa_replaces_the_older_one() -> None:
 
     older.refresh_from_db()
     assert (older.status, newer.status) == (PoaStatus.SUPERSEDED, PoaStatus.SIGNED)
-    assert str(newer.pk) in older.ended_because
+    assert older.ended_because == "A newer power of attorney was signed for this site."
+    assert older.evidence.get(kind="supersede").details["newer"] == str(newer.public_id)
 
 
 def test_unsigned_newer_poa_leaves_the_older_one_in_force() -> None:

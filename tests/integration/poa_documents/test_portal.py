@@ -14,6 +14,7 @@ from django.core import mail
 from django.core.files.storage import FileSystemStorage
 from pypdf import PdfReader
 
+from core.dates import chicago_day
 from core.stored_files import FileNotStored, StoredFile, store
 from poa_documents import actions
 from poa_documents.guards import SealedFileAltered
@@ -74,7 +75,7 @@ def test_customer_signs_by_typing_and_gets_a_copy() -> None:
 
     assert fresh(poa).status == PoaStatus.SIGNED
     assert "Signed. Thank you!" in home.content.decode()
-    assert copy["Content-Disposition"] == f'attachment; filename="power-of-attorney-{poa.pk}.pdf"'
+    assert copy["Content-Disposition"] == f'attachment; filename="power-of-attorney-{chicago_day(poa.created_at)}.pdf"'
     text = text_of_pdf(copy.content)
     assert "Carmen Reyes-Ortiz" in text
     assert fresh(poa).document_sha256 in text

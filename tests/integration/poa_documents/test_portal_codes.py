@@ -5,6 +5,7 @@ from datetime import timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import LazySettings
@@ -387,7 +388,7 @@ def test_action_refuses_signing_without_a_proven_address(poa: PoaDocument) -> No
         "poa_id": poa.pk,
         "statement": Statement.BROKER_FACTS,
         "words_sha256": text.sha256_of(Statement.BROKER_FACTS),
-        "by": Actor.customer(poa.customer_id),
+        "by": Actor.customer(poa.customer.public_id),
         "at": SIGNED_AT,
     }
 
@@ -489,7 +490,7 @@ def test_old_address_is_told_once_and_it_is_recorded(poa: PoaDocument) -> None:
     notices = [message for message in mail.outbox if message.to == [old]][1:]
     assert [message.subject for message in notices] == ["Your e-mail address with us was changed"]
     entry = poa.evidence.get(kind="contact_changed")
-    assert (entry.details["changed_by"], entry.details["new_email"]) == ("staff:1", "new@example.com")
+    assert (entry.details["changed_by"], entry.details["new_email"]) == (f"staff:{UUID(int=1)}", "new@example.com")
     assert evidence.verify(poa).is_intact
     assert not ContactChange.objects.filter(settled_at__isnull=True).exists()
 
@@ -529,7 +530,7 @@ def test_each_ended_link_says_what_to_do_without_names(
     poa: PoaDocument, visit: Visit, clock: ManualClock, end: str, words: str
 ) -> None:
     if end == "decline":
-        actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)
+        actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=SIGNED_AT)
     elif end == "void":
         actions.void_poa(poa_id=poa.pk, reason="Wrong plan.", by=STAFF, at=SIGNED_AT)
     else:

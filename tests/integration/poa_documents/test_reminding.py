@@ -101,7 +101,7 @@ def test_two_weeks_without_a_worker_send_one() -> None:
 
 
 def decline(poa: PoaDocument) -> None:
-    actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)
+    actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=SIGNED_AT)
 
 
 def void(poa: PoaDocument) -> None:
@@ -151,7 +151,7 @@ def test_owed_reminder_is_not_sent_after_a_decline(monkeypatch: Any, settings: A
     answer_with(monkeypatch, settings, greylisted(poa.customer.email))
     sweep(FIRST)
     answer_with(monkeypatch, settings, None)
-    actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=FIRST)
+    actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer.public_id), at=FIRST)
 
     live(FIRST + timedelta(hours=3), since=FIRST, every=timedelta(minutes=10))
 

@@ -73,7 +73,7 @@ def test_permanent_refusal_marks_the_address_and_asks_once(monkeypatch: Any, set
     assert (failure.source, failure.address) == (ReturnSource.MAIL_SERVER, poa.customer.email)
     assert "no such user" in failure.because
     assert CaseChange.objects.filter(site_id=poa.site_id).exists()
-    assert poa.evidence.get(kind="mail_returned").details["mail"] == copy.pk
+    assert poa.evidence.get(kind="mail_returned").details["mail"] == str(copy.public_id)
 
 
 def test_temporary_refusal_is_retried_with_growing_waits(monkeypatch: Any, settings: Any) -> None:

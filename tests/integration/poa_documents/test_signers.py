@@ -3,12 +3,13 @@
 import re
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 
+from accounts.models import User
 from core.actors import Actor
 from installations.actions import correct_contact, register_customer
 from installations.models import ContactChange
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.django_db
 
 CHANGED_AT = SIGNED_AT + timedelta(hours=1)
 LATER = SIGNED_AT + timedelta(hours=3)
-FIRST, SECOND = Actor.staff(1), Actor.staff(2)
+FIRST, SECOND = Actor.staff(UUID(int=1)), Actor.staff(UUID(int=2))
 
 
 def change_address(poa: PoaDocument, email: str, *, phone: str | None = None, by: Actor = FIRST) -> None:
@@ -52,7 +53,7 @@ def sign(poa: PoaDocument, *, at: Any = LATER, ip_address: str = SIGNED_FROM_IP,
         signature_kind="TYPED",
         signature_text=str(poa.customer),
         document_sha256=text_of(poa).sha256,
-        by=Actor.customer(poa.customer_id),
+        by=Actor.customer(poa.customer.public_id),
         at=at,
         ip_address=ip_address,
         browser_of=browser_of,
@@ -116,7 +117,7 @@ def test_first_person_cannot_record_the_callback() -> None:
 
 
 def test_registering_person_cannot_record_the_callback() -> None:
-    registrar = Actor.staff(7)
+    registrar = Actor.staff(UUID(int=7))
     poa = sent_poa(customer=customer(by=registrar))
     change_address(poa, "new@example.net", by=FIRST)
 
@@ -303,7 +304,7 @@ def test_setting_asks_for_a_second_person_for_first_addresses() -> None:
 def test_staff_shortcut_of_seventy_two_seconds_opens_nothing() -> None:
     """Register a customer with your own mailbox, send, read link and code, sign."""
     member = User.objects.create_user("ada", email="ada@example.org", is_staff=True)
-    by = Actor.staff(member.pk)
+    by = Actor.staff(member.public_id)
     person = register_customer(first_name="Kay", last_name="Board", email="ada+kay@example.org", by=by, at=SIGNED_AT)
     poa = sent_poa(customer=person, site=None)
     sign(poa, at=SIGNED_AT + timedelta(seconds=72))

@@ -83,7 +83,7 @@ def test_code_error_pages_are_in_spanish(poa: PoaDocument, clock: ManualClock) -
 def test_every_mail_is_in_spanish(poa: PoaDocument) -> None:
     assert english_in(f"{mail.outbox[-1].subject} {mail.outbox[-1].body}") == set()
     signed = signed_poa(customer=poa.customer, site=installation(SIGNED_AT, customer=poa.customer).site)
-    actions.revoke_poa(poa_id=signed.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)
+    actions.revoke_poa(poa_id=signed.pk, by=Actor.customer(poa.customer.public_id), at=SIGNED_AT)
 
     for kind in sorted(set(MailKind) - CASE_MAILS):
         owed = signed.mails.create(kind=kind, created_at=SIGNED_AT, due_at=SIGNED_AT)

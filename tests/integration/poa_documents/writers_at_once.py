@@ -59,7 +59,7 @@ def main() -> None:
             signature_kind="TYPED",
             signature_text="Carmen Reyes",
             document_sha256=sha256,
-            by=Actor.customer(poa.customer_id),
+            by=Actor.customer(poa.customer.public_id),
             at=SIGNED_AT,
         )
         actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT)

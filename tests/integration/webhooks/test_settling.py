@@ -20,7 +20,7 @@ from tests.integration.webhooks.deliveries import deliver, event, only_delivery,
 
 pytestmark = pytest.mark.django_db
 
-OFFICE = Actor.staff(1)
+OFFICE = Actor.staff(UUID(int=1))
 
 
 def test_webhook_alone_moves_nothing(enrollment: Enrollment, account_uuid: UUID) -> None:

@@ -723,7 +723,7 @@ writes = st.builds(
 holds = st.sampled_from(HoldCode).map(hold)
 notices = st.builds(
     NoticeFacts,
-    notice_id=st.just(4),
+    notice_id=st.just("4"),
     poa_id=mostly(AUTHORITY.poa_id, st.just(AUTHORITY.poa_id + 1)),
     plan=mostly(OFFER.plan, st.just(replace(OFFER.plan, base_fee_dollars=Decimal(8)))),
     start=days,

@@ -28,7 +28,7 @@ from tests.unit.enrollments.facts_of_a_case import (
 
 THREE_DAYS = replace(POLICY, notice_days=3)
 OVER = chicago_midnight(date(2026, 3, 9))
-NOTICE = NoticeFacts(notice_id=3, poa_id=AUTHORITY.poa_id, plan=PLAN, start=date(2026, 3, 18), until=OVER)
+NOTICE = NoticeFacts(notice_id="3", poa_id=AUTHORITY.poa_id, plan=PLAN, start=date(2026, 3, 18), until=OVER)
 TOLD = replace(READY_TO_ACCEPT, notice=NOTICE)
 
 
