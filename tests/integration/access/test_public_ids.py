@@ -95,7 +95,7 @@ def test_no_link_on_a_page_has_a_primary_key(company: Company, role: str, surfac
     assert looked_at >= 2
 
 
-def test_no_link_of_the_customers_pages_or_mails_has_a_primary_key(company: Company) -> None:
+def test_customer_links_and_mails_contain_no_primary_key(company: Company) -> None:
     role = "customer with own link"
     pages = [asked(company, role, "get", endpoint.address(company, role)) for endpoint in PORTAL]
     links = [

@@ -114,7 +114,7 @@ def test_restore_recovers_everything_including_lost_or_altered_files(flow: Flow,
     assert read(sealed)
 
 
-def test_number_of_a_lost_record_returns_and_its_public_id_does_not(flow: Flow, folder: Path) -> None:
+def test_lost_number_returns_but_its_public_id_does_not(flow: Flow, folder: Path) -> None:
     kept = flow.case()
     back_up(folder)
     lost = customer()
