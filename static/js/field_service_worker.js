@@ -32,7 +32,7 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET") return;
   if (KEPT_FILES.includes(pathname)) {
     answerSoon(event, FILES);
-  } else if (request.mode === "navigate" && /^\/field\/(jobs\/\d+\/)?$/.test(pathname)) {
+  } else if (request.mode === "navigate" && /^\/field\/(jobs\/[0-9a-f-]{36}\/)?$/.test(pathname)) {
     answerSoon(event, PAGES);
   } else if (request.destination === "script" || request.destination === "style") {
     event.respondWith(fetch(request).catch(() => keptOrNothing(request))); // for a cached page from before an update
