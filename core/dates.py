@@ -37,9 +37,9 @@ def chicago_midnight(day: date) -> datetime:
 
 
 def chicago_time(at: datetime) -> str:
-    """Write an instant as staff read it: the Chicago day and the time of day."""
+    """Format an instant for the office, such as 'Nov 19, 2026, 3:05 PM'."""
     local = at.astimezone(CHICAGO)
-    return f"{local.date()}, {local:%I:%M %p}".replace(", 0", ", ")
+    return f"{short_date(local)}, {local:%I:%M %p}".replace(", 0", ", ")
 
 
 def is_business_day(day: date, calendar: Calendar) -> bool:
@@ -124,6 +124,7 @@ def long_date(day: date) -> str:
     return f"{day:%a, %b} {day.day}, {day.year}"
 
 
-def short_date(day: date) -> str:
-    """Format a day for the office, such as 'Nov 19, 2026'."""
+def short_date(day: date | datetime) -> str:
+    """Format a day, or the Chicago day of an instant, for the office, such as 'Nov 19, 2026'."""
+    day = chicago_day(day) if isinstance(day, datetime) else day
     return f"{day:%b} {day.day}, {day.year}"

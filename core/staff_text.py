@@ -6,10 +6,9 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.utils import timezone
-from django.utils.formats import date_format
 
 from core.actors import SERVICE_ACCOUNT_MARK, ActorKind
+from core.dates import chicago_time, short_date
 from core.public_records import parse_public_id
 
 _ACCOUNT_KINDS = frozenset(
@@ -42,15 +41,20 @@ def _describe(value: str | int) -> str:
     if _INSTANT.fullmatch(text):
         return moment(datetime.fromisoformat(text))
     if _DAY.fullmatch(text):
-        return date_format(date.fromisoformat(text), "M j, Y")
+        return short_date(date.fromisoformat(text))
     if _CODE.fullmatch(text):
         return text.replace("_", " ").capitalize()
     return "" if _UUID.fullmatch(text) else text
 
 
+def describe_event(name: str) -> str:
+    """Write a stored event name in words: `enrollment.hold` as “Enrollment: hold”."""
+    return name.replace("_", " ").replace(".", ": ").capitalize()
+
+
 def moment(at: datetime | None) -> str:
     """Return an instant in Chicago time, to the minute."""
-    return date_format(timezone.localtime(at), "M j, Y, H:i") if at else "—"
+    return chicago_time(at) if at else "—"
 
 
 def age(since: datetime, at: datetime) -> str:

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.utils.text import capfirst
 
 from core.admin.links import record_url
 from core.admin.tables import Cell, Table
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.staff_text import age, moment
 from enrollments.decision.gates import Gate
 from enrollments.decision.steps import (
@@ -106,7 +106,7 @@ def step_label(step: Step) -> str:
         case Hold():
             return f"Needs attention: {step.code.label}"
         case AcceptPlan():
-            return f"Accept the plan with service from {step.start:%b} {step.start.day}, {step.start.year}"
+            return f"Accept the plan with service from {short_date(step.start)}"
         case _:
             return STEP_LABELS[type(step)]
 
@@ -168,7 +168,7 @@ def stored_step_view(case: Any, hold: Any, *, now: datetime) -> NextStepView:
         because=hold.because if hold is not None else case.because,
         whose_turn=owner_label(hold.owner if hold is not None else case.whose_turn),
         when=_stored_when(case, is_held=hold is not None, now=now),
-        act_by=long_day(case.act_by_date) if case.act_by_date else "",
+        act_by=short_date(case.act_by_date) if case.act_by_date else "",
         needs_person=hold is not None,
         decided=moment(case.decided_at) if case.decided_at else "",
     )
@@ -190,7 +190,7 @@ def next_step_view(step: Step, *, due_at: datetime | None, now: datetime) -> Nex
         because=step.because,
         whose_turn=owner_label(owner) if owner else "No one; it continues automatically",
         when=_when(step, due_at=due_at, now=now),
-        act_by=long_day(step.act_by) if isinstance(step, Wait | Hold) and step.act_by else "",
+        act_by=short_date(step.act_by) if isinstance(step, Wait | Hold) and step.act_by else "",
         needs_person=isinstance(step, Hold),
     )
 
@@ -215,10 +215,6 @@ def _at(at: datetime | None, now: datetime) -> str:
     if at is None:
         return "—"
     return f"{moment(at)} (in {age(now, at)})" if at > now else "now"
-
-
-def long_day(day: date | datetime | None) -> str:
-    return f"{day:%b} {day.day}, {day.year}" if day else "—"
 
 
 @dataclass(frozen=True)
@@ -258,7 +254,7 @@ def queue_row(case: Any, *, now: datetime) -> QueueRow:
         gates=stored_gate_views(case.gates),
         next_step="When someone acts" if held else reason_label(case.next_step),
         when=_queue_when(case.due_at, held=held, now=now),
-        act_by=long_day(act_by) if act_by else "",
+        act_by=short_date(act_by) if act_by else "",
         is_overdue=bool(act_by and act_by < chicago_day(now)),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from core.choices import Choices
+from core.dates import short_date
 
 
 class RecordClass(Choices):
@@ -68,7 +69,7 @@ def keep_until(rules: Iterable[Rule], clocks: Mapping[str, date | None]) -> Term
         words = f"{rule.months} months {RetentionClock(rule.clock).label}"
         if day is None:
             return Term(None, f"{words}: the day is unknown")
-        terms.append((add_months(day, rule.months), f"{words} ({day})"))
+        terms.append((add_months(day, rule.months), f"{words} ({short_date(day)})"))
     if not terms:
         return Term(None, "no rule applies")
     return Term(max(until for until, _ in terms), "; ".join(words for _, words in terms))

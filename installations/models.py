@@ -13,6 +13,7 @@ from core.actors import ActorField
 from core.dates import chicago_day, short_date
 from core.encryption import EncryptedTextField
 from core.public_records import MirroredRecord, PublicRecord
+from core.staff_text import describe_event
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
 
 
@@ -162,7 +163,7 @@ class InstallationEvent(PublicRecord):
         ordering = ("at", "pk")
 
     def __str__(self) -> str:
-        return self.name.replace("_", " ").replace(".", ": ").capitalize()
+        return describe_event(self.name)
 
 
 class GoLiveSource(models.TextChoices):
@@ -225,7 +226,7 @@ class GoLiveReport(MirroredRecord):
         indexes: ClassVar = [models.Index(fields=["updated_at"], name="go_live_report_updated")]
 
     def __str__(self) -> str:
-        return f"{self.granted_date} for {self.installation}"
+        return f"{short_date(self.granted_date)} for {self.installation}"
 
 
 class StoredProof(models.Model):

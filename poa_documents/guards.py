@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from django.db.models import Exists, QuerySet, Subquery
 
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.errors import Conflict
 from core.stored_files import FileAltered, StoredFile, read
 from installations.models import Installation
@@ -190,7 +190,7 @@ def why_stopped(customer_id: int) -> str:
         return ""
     what = "died" if stop.kind == StopKind.DECEASED else "can no longer decide"
     return (
-        f"It was reported on {chicago_day(stop.received_at)} that the customer {what}. Nothing may be done in their "
+        f"It was reported on {short_date(stop.received_at)} that the customer {what}. Nothing may be done in their "
         "name. Find out whether it is true, then end the stop signal with your decision."
     )
 

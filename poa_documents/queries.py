@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from django.db.models import Max, Q, QuerySet
 
+from core.dates import short_date
 from core.errors import Conflict
 from installations.models import Customer
 from poa_documents.models import SIGNING_MAILS, AddressFailure, ConsentRecord, PoaDocument, PoaTemplate, Statement
@@ -19,7 +20,8 @@ class NoWording(Conflict):
 
     def __init__(self, language: str, day: date) -> None:
         super().__init__(
-            f"No POA wording in language {language!r} is in force on {day}. Add one, or run load_poa_wording."
+            f"No POA wording in language {language!r} is in force on {short_date(day)}. Add one, or run "
+            "load_poa_wording."
         )
 
 

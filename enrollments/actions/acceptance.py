@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from core.actors import LIGHT, SYSTEM
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import proven_outcomes
 from enrollments.actions.holds import place_hold
@@ -86,7 +86,9 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
     if doubts := plausibility.problems_with(offered_plan(offer)):
         raise OutsideAuthority(f"The offer {offer} is implausible: {'; '.join(doubts)}.")
     if not start_dates.is_legal(step.start, sent=chicago_day(at), window=policy.window):
-        raise OutsideAuthority(f"{step.start} is not a legal start date for an acceptance sent at {at}.")
+        raise OutsideAuthority(
+            f"{short_date(step.start)} is not a legal start date for an acceptance sent on {short_date(at)}."
+        )
 
     request = {
         "plan_uuid": str(offer.light_plan_uuid),
@@ -155,7 +157,7 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
         return
     case.enrollment.readings_asked += 1  # the account must show the acceptance before it is finalized
     case = proven_outcomes.confirm(case, attempt, by=LIGHT, at=at)
-    close_done(case, write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at)
+    close_done(case, write, answer=answer, outcome=f"Accepted, start {short_date(attempt.service_start_date)}.", at=at)
 
 
 @repeatable

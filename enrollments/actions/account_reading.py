@@ -13,7 +13,7 @@ from django.db.models import F
 
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.transactions import repeatable
 from enrollments.actions import proven_outcomes
 from enrollments.actions.closing import suspend_authority
@@ -134,7 +134,7 @@ def _record_last_day(case: LockedCase, *, at: datetime) -> None:
         return
     last_day = enrollment.service_end_date
     shown = (
-        f"Light shows {last_day} as the last day of service."
+        f"Light shows {short_date(last_day)} as the last day of service."
         if last_day
         else "Light no longer shows a last day of service."
     )

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from core.actors import SYSTEM, Actor
+from core.dates import chicago_time
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import account_reading, proven_outcomes
@@ -165,7 +166,7 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
         account_reading.keep_reading(case, account, dialect=tools.light.dialect, at=tools.clock.now())
         case.enrollment.save()
         proven_outcomes.attest(case.enrollment, poa, at=tools.clock.now())
-        close_done(case, write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
+        close_done(case, write, answer={}, outcome=f"Attested since {chicago_time(signed_at)}.", at=tools.clock.now())
 
     keep()
 

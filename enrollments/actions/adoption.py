@@ -3,7 +3,7 @@
 from datetime import date, datetime, time
 
 from core.actors import Actor
-from core.dates import CHICAGO, chicago_day
+from core.dates import CHICAGO, chicago_day, short_date
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable
 from enrollments.actions import proven_outcomes
@@ -107,15 +107,16 @@ def _check_terms(offer: PlanOffer, poa: PoaDocument, *, start: date, accepted_da
     if not verdict.fits or plausibility.problems_with(offered_plan(offer)):
         raise CannotAdopt("The plan is outside what the customer signed. We would not have accepted it.")
     if not poa.envelope.earliest_start_date <= start <= poa.envelope.latest_start_date:
-        raise CannotAdopt(f"The start date {start} is outside the dates that the customer signed.")
+        raise CannotAdopt(f"The start date {short_date(start)} is outside the dates that the customer signed.")
     signed_date = chicago_day(poa.signed_at) if poa.signed_at else today
     if not signed_date <= accepted_date <= today:
         raise CannotAdopt(
-            f"Enter a day between the signature on {signed_date} and today. We accept nothing outside it."
+            f"Enter a day between the signature on {short_date(signed_date)} and today. We accept nothing outside it."
         )
     if not start_dates.is_legal(start, sent=accepted_date, window=start_dates.FULL_WINDOW):
         raise CannotAdopt(
-            f"A plan accepted on {accepted_date} cannot start on {start}: service starts 7 to 30 days later."
+            f"A plan accepted on {short_date(accepted_date)} cannot start on {short_date(start)}: service starts "
+            "7 to 30 days later."
         )
 
 
@@ -135,7 +136,7 @@ def _sent_at(enrollment: Enrollment, accepted_date: date, at: datetime) -> datet
     sent_at = min(max(noon, last or noon), at)
     if chicago_day(sent_at) != accepted_date:
         raise CannotAdopt(
-            f"Our records continue until {chicago_day(sent_at)} and show no acceptance on {accepted_date}."
+            f"Our records continue until {short_date(sent_at)} and show no acceptance on {short_date(accepted_date)}."
         )
     return sent_at
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from core.actors import SYSTEM
+from core.dates import short_date
 from core.transactions import repeatable
 from enrollments.actions.moves import note
 from enrollments.engine.locked_case import lock_case
@@ -37,7 +38,8 @@ def note_corrected_go_live(*, enrollment_id: int, at: datetime) -> None:
         if is_noted or report.corrects is None or (start is not None and report.granted_date > start):
             continue
         reason = (
-            f"The go-live date was corrected from {report.corrects.granted_date} to {report.granted_date} after the "
-            f"plan was accepted. It is not later than the start of the plan on {start}, so the plan stays as it is."
+            f"The go-live date was corrected from {short_date(report.corrects.granted_date)} to "
+            f"{short_date(report.granted_date)} after the plan was accepted. It is not later than the start of the plan"
+            f"{f' on {short_date(start)}' if start else ''}, so the plan stays as it is."
         )
         note(case, EVENT, by=SYSTEM, at=at, reason=reason)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from core.actors import Actor
+from core.dates import short_date
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable
 from enrollments.actions.moves import note
@@ -36,7 +37,7 @@ def place_legal_hold(
     existing = open_legal_hold(enrollment_id)
     if existing is not None:
         raise AlreadyOnLegalHold(
-            f"This case has been on legal hold since {existing.placed_at:%Y-%m-%d}: {existing.reason}"
+            f"This case has been on legal hold since {short_date(existing.placed_at)}: {existing.reason}"
         )
     hold = LegalHold.objects.create(
         enrollment=enrollment, kind=LegalHoldKind(kind), reason=reason, placed_at=at, placed_by=str(by)

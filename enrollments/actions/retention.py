@@ -19,7 +19,7 @@ from django.db.models import Model, ProtectedError, Q, QuerySet
 
 from core import stored_files
 from core.actors import Actor
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.errors import Conflict
 from core.transactions import repeatable
 from enrollments import retention
@@ -264,7 +264,8 @@ def _sha256_of(poa: PoaDocument) -> str:
 
 def _begin(candidate: Candidate, *, sha256: str, by: Actor, at: datetime) -> Destruction:
     if candidate.term.until is None or not candidate.is_due(chicago_day(at)):
-        why = candidate.obstacle or f"it is kept until {candidate.term.until or 'further notice'}"
+        until = short_date(candidate.term.until) if candidate.term.until else "further notice"
+        why = candidate.obstacle or f"it is kept until {until}"
         raise StillKept(f"{candidate.subject} is kept: {why}.")
     return Destruction.objects.create(
         record_class=candidate.record_class,

@@ -13,7 +13,7 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.links import can_view, list_url, record_url
 from core.admin.records import RecordAdmin, buttons_of
 from core.admin.tables import Cell, Table, display
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.downloads import streamed_file
 from core.staff_text import age, describe_details, moment, name_actors
 from enrollments import presenters, queries
@@ -157,7 +157,10 @@ def _link(context: ButtonContext) -> str:
 
 def _adopt(context: ButtonContext) -> str:
     attempt = adopt_acceptance(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return f"The acceptance of {attempt.offer} from {attempt.service_start_date} is recorded, and the case continues."
+    return f"The acceptance of {attempt.offer} from {short_date(attempt.service_start_date)} is recorded, and "
+
+
+"the case continues."
 
 
 def _look_now(context: ButtonContext) -> str:
@@ -180,7 +183,7 @@ def _record_leaving(context: ButtonContext) -> str:
 
 def _fetch_documents(context: ButtonContext) -> str:
     count = fetch_again(enrollment_id=context.record.pk, at=context.at)
-    return f"{count} documents are being fetched; reload in a few seconds."
+    return f"Documents being fetched: {count}. Reload in a few seconds."
 
 
 def _evidence(context: ButtonContext) -> FileResponse:
@@ -450,7 +453,7 @@ def _related_records(enrollment: Enrollment, request: HttpRequest) -> list[dict[
         ),
         *(
             {
-                "record": Cell(f"Go-live report of {report.granted_date}", record_url(report)),
+                "record": Cell(f"Go-live report of {short_date(report.granted_date)}", record_url(report)),
                 "buttons": buttons_of(report, request, back=back),
             }
             for report in reports
@@ -476,7 +479,7 @@ def _authority_table(enrollment: Enrollment) -> Table:
                 Cell(poa.get_status_display(), note=poa.ended_because),
                 Cell(poa.envelope.plan_name, record_url(poa.envelope)),
                 Cell(moment(poa.signed_at)),
-                Cell(presenters.long_day(poa.envelope.sunset_date)),
+                Cell(short_date(poa.envelope.sunset_date)),
             ]
             for poa in queries.poas_of(enrollment)
         ],
@@ -495,7 +498,8 @@ def _jobs_table(enrollment: Enrollment) -> Table:
                 Cell(job.get_status_display()),
                 Cell(
                     ", ".join(
-                        f"{report.granted_date}: {report.get_status_display().lower()}" for report in job.reports.all()
+                        f"{short_date(report.granted_date)}: {report.get_status_display().lower()}"
+                        for report in job.reports.all()
                     )
                     or "Not reported"
                 ),

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
+from core.admin.filters import EventNameFilter
 from core.admin.links import record_url
 from core.admin.records import RecordAdmin
 from core.admin.tables import Cell, Table, display
@@ -33,7 +34,7 @@ class AcceptAttemptAdmin(RecordAdmin):
 @admin.register(EnrollmentEvent)
 class EnrollmentEventAdmin(RecordAdmin):
     list_display = ("at", "enrollment", "__str__", "old_status_label", "new_status_label", "actor", "reason")
-    list_filter = ("name", "at")
+    list_filter = (("name", EventNameFilter), "at")
     search_fields = ("enrollment__site__esi_id", "enrollment__customer__last_name__unaccented", "reason")
     list_select_related = ("enrollment",)
     fields = (("enrollment", "at"), ("old_status_label", "new_status_label"), ("actor", "reason"))

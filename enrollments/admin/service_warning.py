@@ -3,7 +3,7 @@
 from django.db.models import Q
 
 from core.admin.buttons import CONFIRM_NOTES
-from core.dates import chicago_day
+from core.dates import short_date
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus
 from installations.models import Customer, GoLiveReport, Installation
@@ -14,7 +14,7 @@ def _note(cases: Q) -> str:
     running = (
         Enrollment.objects.filter(cases, status=EnrollmentStatus.ACTIVE).select_related("site").order_by("active_at")
     )
-    told = [f"{case.site} since {chicago_day(case.active_at)}" for case in running if case.active_at is not None]
+    told = [f"{case.site} since {short_date(case.active_at)}" for case in running if case.active_at is not None]
     if not told:
         return ""
     return (

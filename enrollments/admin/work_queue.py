@@ -11,7 +11,7 @@ from django.urls import reverse
 from core import clock, company_rules
 from core.admin.links import button_url, record_url
 from core.admin.tables import Cell
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.staff_text import age, moment, name_actors
 from enrollments import presenters, queries
 from enrollments.monitoring.alarms import alarms
@@ -92,7 +92,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             "Open one and confirm the correct date.",
             [
                 Cell(
-                    f"{report.installation.customer}: {report.granted_date}",
+                    f"{report.installation.customer}: {short_date(report.granted_date)}",
                     record_url(report),
                     note=age(report.received_at, now),
                 )
@@ -105,7 +105,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             "They count once the office confirms them.",
             [
                 Cell(
-                    f"{report.installation.customer}: {report.granted_date}",
+                    f"{report.installation.customer}: {short_date(report.granted_date)}",
                     record_url(report),
                     note=age(report.received_at, now),
                 )

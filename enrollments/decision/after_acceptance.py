@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from core.dates import chicago_day, chicago_midnight
+from core.dates import chicago_day, chicago_midnight, short_date
 from enrollments.decision import lost_answers
 from enrollments.decision.facts import AuthorityFacts, Facts
 from enrollments.decision.gates import cancel_reported
@@ -68,7 +68,11 @@ def hold_if_customer_left(facts: Facts) -> Hold | None:
     is_over = facts.accepted_at is not None and facts.status == EnrollmentStatus.ENDED
     if not (facts.service_end is not None or is_over) or HoldCode.CUSTOMER_LEFT in facts.settled_codes:
         return None
-    shown = f"Light shows {facts.service_end} as the last day of service" if facts.service_end else "Service has ended"
+    shown = (
+        f"Light shows {short_date(facts.service_end)} as the last day of service"
+        if facts.service_end
+        else "Service has ended"
+    )
     before = "" if facts.active_at else ", before it began"
     return Hold(
         HoldCode.CUSTOMER_LEFT,
@@ -76,6 +80,10 @@ def hold_if_customer_left(facts: Facts) -> Hold | None:
         because=f"{shown}{before}: the customer opted out, switched away or moved, or Light canceled it. Ask the "
         "customer, then record why they left and what could win them back.",
     )
+
+
+def _day(day: date | None) -> str:
+    return short_date(day) if day else "an unknown day"
 
 
 def _after(day: date) -> datetime:
@@ -93,7 +101,11 @@ def _go_live_changed(facts: Facts) -> Hold | None:
     is_late = current is not None and start is not None and current > start
     if (current is not None and not is_late) or HoldCode.GO_LIVE_WITHDRAWN in facts.settled_codes:
         return None
-    what = f"The go-live date was corrected to {current}, after the start of the plan on {start}." if is_late else ""
+    what = (
+        f"The go-live date was corrected to {_day(current)}, after the start of the plan on {_day(start)}."
+        if is_late
+        else ""
+    )
     return Hold(
         HoldCode.GO_LIVE_WITHDRAWN,
         HoldOwner.OFFICE,
@@ -105,8 +117,8 @@ def _go_live_changed(facts: Facts) -> Hold | None:
 def _how_to_undo(facts: Facts) -> str:
     """Describe what is still in force, and until when it can be undone."""
     if facts.active_at is not None:
-        return f"Service has been active since {chicago_day(facts.active_at)}; this does not end it."
-    return f"The acceptance is still in force; it can be canceled at Light before {facts.accepted_start}."
+        return f"Service has been active since {short_date(facts.active_at)}; this does not end it."
+    return f"The acceptance is still in force; it can be canceled at Light before {_day(facts.accepted_start)}."
 
 
 def accepted_differently(difference: str) -> Hold:
@@ -139,7 +151,7 @@ def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
         )
     if facts.held_by_customer_since is not None and facts.active_at is None:
         return (
-            f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}, but the "
+            f"The customer put the enrollment on hold on {short_date(facts.held_by_customer_since)}, but the "
             f"acceptance already under way went through. {undo} Ask what the customer wants, then release the hold."
         )
     return ""
@@ -171,7 +183,7 @@ def _watch_unfinished(facts: Facts, now: datetime, policy: Policy) -> Step:
         step,
         because="The plan was accepted but not finalized at Light, because the power of attorney is "
         f"{facts.known_authority.status.label.lower()}. Nothing more is sent. The accepted start is "
-        f"{facts.accepted_start}.",
+        f"{_day(facts.accepted_start)}.",
     )
 
 
@@ -184,7 +196,7 @@ def watch(facts: Facts, now: datetime, policy: Policy) -> Step:
         return Hold(
             HoldCode.NOT_ACTIVE_IN_TIME,
             HoldOwner.OFFICE,
-            because=f"Service was due to start on {start}, but Light does not show it as active. Ask Light.",
+            because=f"Service was due to start on {_day(start)}, but Light does not show it as active. Ask Light.",
             look_again_at=now + policy.watching_interval,
         )
     next_reading = read_at + policy.watching_interval
@@ -193,5 +205,5 @@ def watch(facts: Facts, now: datetime, policy: Policy) -> Step:
     return Wait(
         until=next_reading,
         code=Waiting.SERVICE_TO_START,
-        because=f"Everything is done; service starts on {start}.",
+        because=f"Everything is done; service starts on {_day(start)}.",
     )

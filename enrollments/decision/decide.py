@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from core.dates import chicago_day, chicago_midnight, chicago_time
+from core.dates import chicago_day, chicago_midnight, chicago_time, short_date
 from enrollments.decision import after_acceptance, email_correction, lost_answers, notices, offers, plausibility
 from enrollments.decision.facts import Facts, NoticeFacts, OfferFacts
 from enrollments.decision.gates import authority_gate, cancel_reported, go_live_gate, readiness_gate
@@ -295,13 +295,13 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
         return Wait(
             until=chicago_midnight(start.act_from.date),
             code=Waiting.START_TOO_FAR,
-            because=f"A plan can be accepted starting {start.act_from.date}: {start.act_from.rule.value}.",
+            because=f"A plan can be accepted starting {short_date(start.act_from.date)}: {start.act_from.rule.value}.",
         )
     if facts.held_by_customer_since is not None:
         return Wait(
             until=now + policy.collecting_interval,
             code=Waiting.HELD_BY_CUSTOMER,
-            because=f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}. Only the "
+            because=f"The customer put the enrollment on hold on {short_date(facts.held_by_customer_since)}. Only the "
             "customer can resume it, on their own page. Call them while there is time.",
             whose_turn=HoldOwner.CUSTOMER,
             act_by=notices.last_day_to_begin(start, policy),
@@ -311,8 +311,8 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
         return Wait(
             until=notice.until,
             code=Waiting.NOTICE,
-            because=f"The customer was told which plan starts on {notice.start} and may object through "
-            f"{notice.last_day}.",
+            because=f"The customer was told which plan starts on {short_date(notice.start)} and may object through "
+            f"{short_date(notice.last_day)}.",
         )
     fresh = [offer for offer in facts.offers if offer.requested_at <= now < offer.stale_at]
     if not fresh:
@@ -344,7 +344,7 @@ def _give_notice(offer: OfferFacts, facts: Facts, now: datetime, policy: Policy)
         planned.start,
         planned.until,
         because="An offer is within every signed limit. The customer is told and may object through "
-        f"{planned.last_day}.{shortened}",
+        f"{short_date(planned.last_day)}.{shortened}",
     )
 
 
@@ -410,7 +410,7 @@ def _accept(
         offer.offer_id,
         facts.known_authority.poa_id,
         first_day,
-        because=f"The offer is within every signed limit. Its start, {first_day}, is {why}.",
+        because=f"The offer is within every signed limit. Its start, {short_date(first_day)}, is {why}.",
         notice_id=notice.notice_id if notice else None,
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from core.dates import Calendar, add_business_days
+from core.dates import Calendar, add_business_days, short_date
 
 RESCISSION_BUSINESS_DAYS = 3
 POSTED_TERMS_BUSINESS_DAYS = 3
@@ -76,8 +76,8 @@ class NoLegalStart:
 
     def __str__(self) -> str:
         return (
-            f"The earliest start would be {self.earliest.date} ({self.earliest.rule.value}), "
-            f"but the latest is {self.latest.date} ({self.latest.rule.value})."
+            f"The earliest start would be {short_date(self.earliest.date)} ({self.earliest.rule.value}), "
+            f"but the latest is {short_date(self.latest.date)} ({self.latest.rule.value})."
         )
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.dates import short_date
 from core.public_records import PublicRecord
 from enrollments.models.cases import Enrollment
 from enrollments.models.offers import PlanOffer
@@ -43,4 +44,4 @@ class AcceptAttempt(PublicRecord):
         ]
 
     def __str__(self) -> str:
-        return f"Acceptance of {self.offer} from {self.service_start_date}"
+        return f"Acceptance of {self.offer} from {short_date(self.service_start_date)}"

@@ -8,6 +8,7 @@ from django.db.models import Q
 from core.actors import ActorField
 from core.dates import chicago_day, short_date
 from core.public_records import MirroredRecord, PublicRecord
+from core.staff_text import describe_event
 from enrollments.states import (
     FINAL_STATUSES,
     EnrollmentStatus,
@@ -172,4 +173,4 @@ class EnrollmentEvent(PublicRecord):
         indexes: ClassVar = [models.Index(fields=["name", "at"], name="enrollment_event_kind")]
 
     def __str__(self) -> str:
-        return self.name.replace("_", " ").replace(".", ": ").capitalize()
+        return describe_event(self.name)

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.dates import short_date
 from core.public_records import PublicRecord
 from enrollments.models.cases import Enrollment
 
@@ -74,4 +75,4 @@ class WebhookRefusal(PublicRecord):
         ]
 
     def __str__(self) -> str:
-        return f"{self.count} webhooks refused on {self.date} ({self.get_sender_display()})"
+        return f"{self.count} webhooks refused on {short_date(self.date)} ({self.get_sender_display()})"

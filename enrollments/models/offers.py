@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.public_records import MirroredRecord
 from enrollments.models.cases import Enrollment
 from enrollments.models.writes import LightWrite
@@ -125,7 +125,7 @@ class AdvanceNotice(MirroredRecord):
         ]
 
     def __str__(self) -> str:
-        return f"Notice of {self.offer} from {self.start_date}"
+        return f"Notice of {self.offer} from {short_date(self.start_date)}"
 
     @property
     def mail_key(self) -> str:

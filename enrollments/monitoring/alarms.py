@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from core.dates import chicago_day
+from core.dates import chicago_time, short_date
+from core.queue import TaskName
 from poa_documents.seal.keys import WARN_BEFORE_END
 
 NEWS_PATIENCE = timedelta(days=1)
@@ -19,6 +20,11 @@ RECONCILIATION_PATIENCE = timedelta(days=2)
 MAX_ANCHOR_AGE = timedelta(days=2)
 PAUSE_PATIENCE = timedelta(days=1)
 DAYS_BEFORE_WINDOW_CLOSES = 3
+SWEEP_LABELS: dict[str, str] = {
+    TaskName.SWEEP_PROOFS: "go-live proofs",
+    TaskName.SWEEP_POAS: "powers of attorney",
+    TaskName.SWEEP_ENROLLMENTS: "enrollments",
+}
 MIN_FAILED_ACCEPTANCES = 3
 MIN_CALLS_WITHOUT_ANSWER = 3
 MAX_CLIENTS_NAMED = 5
@@ -166,15 +172,16 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
         since = min((at for at in numbers.swept_at.values() if at), default=None)
         yield Alarm(
             AlarmCode.SWEEPS_STOPPED,
-            f"Sweeps are not running ({', '.join(sorted(silent))}); "
-            + (f"the oldest last ran at {since:%Y-%m-%d %H:%M} UTC." if since else "they have never run."),
+            f"Sweeps are not running: {', '.join(sorted(SWEEP_LABELS.get(task, task) for task in silent))}. "
+            + (f"The oldest last ran on {chicago_time(since)}." if since else "They have never run."),
             "Check that the scheduler, the queue and the workers are running. Until then, nothing happens "
             "automatically.",
         )
     if numbers.oldest_due_at is not None and now - numbers.oldest_due_at > QUEUE_PATIENCE:
         yield Alarm(
             AlarmCode.QUEUE_BACKLOG,
-            f"{numbers.due_cases} cases are due, the oldest for {_minutes(now - numbers.oldest_due_at)}.",
+            f"Cases due but not processed: {numbers.due_cases}. The oldest has waited "
+            f"{_minutes(now - numbers.oldest_due_at)}.",
             "The workers cannot keep up, or none is running: check their log and start more. Or the call limit is "
             "reached (LIGHT_CALLS_PER_SECOND): then the most urgent cases go first.",
         )
@@ -195,7 +202,7 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     if numbers.paused_since is not None and now - numbers.paused_since > PAUSE_PATIENCE:
         yield Alarm(
             AlarmCode.PAUSED_TOO_LONG,
-            f"Acceptances have been paused since {chicago_day(numbers.paused_since)}.",
+            f"Acceptances have been paused since {short_date(numbers.paused_since)}.",
             "Resume them as soon as possible: the dates that customers signed for are passing.",
         )
 
@@ -207,15 +214,16 @@ def _about_calls(numbers: Numbers) -> Iterator[Alarm]:
     if numbers.cases_refused >= MIN_CASES_REFUSED and numbers.calls_refused >= MIN_CALLS_WITHOUT_ANSWER:
         yield Alarm(
             AlarmCode.LIGHT_REFUSES,
-            f"Light refuses every call since {since:%Y-%m-%d %H:%M} UTC, for {numbers.cases_refused} cases so far.",
+            f"Light has refused every call since {chicago_time(since)}. Cases affected so far: "
+            f"{numbers.cases_refused}.",
             "Check LIGHT_APP_TOKEN and whether the app is still enabled in Light's dashboard; then restart the workers "
             "and release the holds.",
         )
     elif numbers.calls_unanswered >= MIN_CALLS_WITHOUT_ANSWER:
         yield Alarm(
             AlarmCode.LIGHT_UNREACHABLE,
-            f"Light has not answered since {since:%Y-%m-%d %H:%M} UTC: {numbers.calls_unanswered} calls failed, and "
-            f"{numbers.cases_backing_off} cases wait to try again.",
+            f"Light has not answered since {chicago_time(since)}. Failed calls: {numbers.calls_unanswered}; cases "
+            f"waiting to try again: {numbers.cases_backing_off}.",
             "Check Light's status page and our connection: LIGHT_API_URL, LIGHT_PROXY_URL, LIGHT_CA_FILE, firewall, "
             "DNS. Each case tries again automatically within 19 minutes.",
         )
@@ -226,7 +234,7 @@ def _about_light(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     if numbers.expects_webhooks and since is not None and now - since > NEWS_PATIENCE:
         yield Alarm(
             AlarmCode.NO_WEBHOOKS,
-            f"No webhook has arrived since {chicago_day(since)}, although accounts at Light changed.",
+            f"No webhook has arrived since {short_date(since)}, although accounts at Light changed.",
             "Polling catches up, but later. Check the URL and the secret in Light's dashboard.",
         )
     failed, done = numbers.failed_acceptances_in_a_day, numbers.accepted_in_a_day
@@ -237,10 +245,12 @@ def _about_light(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "Check the writes to Light. If the cause is not specific to single cases, pause acceptances and ask Light.",
         )
     if numbers.windows_closing:
+        closes = numbers.first_window_closes
+        first = f" The first is due by {short_date(closes)}." if closes else ""
         yield Alarm(
             AlarmCode.WINDOWS_CLOSING,
-            f"{numbers.windows_closing} cases must be accepted within {DAYS_BEFORE_WINDOW_CLOSES} days but are not "
-            f"ready; the first by {numbers.first_window_closes}.",
+            f"Cases that must be accepted within {DAYS_BEFORE_WINDOW_CLOSES} days but are not ready: "
+            f"{numbers.windows_closing}.{first}",
             "Open them in the work queue; each says who must act. After that date the customer must sign again.",
         )
 
@@ -259,19 +269,19 @@ def _about_files(numbers: Numbers) -> Iterator[Alarm]:
     if numbers.failing_seals:
         yield Alarm(
             AlarmCode.SEALS_FAILING,
-            f"{numbers.failing_seals} signed documents cannot be sealed or stored.",
+            f"Signed documents that cannot be sealed or stored: {numbers.failing_seals}.",
             "The signatures are safe and sealing is retried. Check the seal key and the storage.",
         )
     if numbers.unstored_proofs:
         yield Alarm(
             AlarmCode.PROOFS_NOT_STORED,
-            f"{numbers.unstored_proofs} proofs wait in the database because they could not be stored.",
+            f"Proofs kept in the database because they could not be stored: {numbers.unstored_proofs}.",
             "Nothing is lost and storing is retried. Check the storage.",
         )
     if numbers.plan_documents_given_up:
         yield Alarm(
             AlarmCode.PLAN_DOCUMENTS_MISSING,
-            f"{numbers.plan_documents_given_up} documents of accepted plans could not be fetched; we stopped trying.",
+            f"Documents of accepted plans that we stopped trying to fetch: {numbers.plan_documents_given_up}.",
             "Open them to see why. Allow their origin (LIGHT_DOCUMENT_ORIGINS) or ask the retailer, then press “Fetch "
             "the plan's documents” on the case.",
         )
@@ -281,7 +291,7 @@ def _about_seals(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     if numbers.damaged_documents:
         yield Alarm(
             AlarmCode.DOCUMENTS_DAMAGED,
-            f"{numbers.damaged_documents} signed documents are missing, altered or badly sealed.",
+            f"Signed documents that are missing, altered or badly sealed: {numbers.damaged_documents}.",
             "Their authority is suspended. The seal runbook says how to find the cause and restore them.",
         )
     if numbers.seal_key_problem:
@@ -294,7 +304,7 @@ def _about_seals(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     elif numbers.seal_key_ends_at is not None and numbers.seal_key_ends_at - now <= WARN_BEFORE_END:
         yield Alarm(
             AlarmCode.SEAL_KEY_EXPIRING,
-            f"The seal's certificate expires on {chicago_day(numbers.seal_key_ends_at)}.",
+            f"The seal's certificate expires on {short_date(numbers.seal_key_ends_at)}.",
             "Get the next one now. After that day nothing can be sealed. Documents already sealed stay valid.",
         )
     if numbers.seal_unanswered_because:
@@ -316,7 +326,7 @@ def _about_journal(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     if since is not None and now - since > MAX_ANCHOR_AGE:
         yield Alarm(
             AlarmCode.JOURNAL_NOT_ANCHORED,
-            f"The evidence journal has not been anchored in the storage since {chicago_day(since)}.",
+            f"The evidence journal has not been anchored in the storage since {short_date(since)}.",
             "This normally happens every day. Check the storage, then run “manage.py journal anchor”.",
         )
 
@@ -325,7 +335,7 @@ def _about_reconciliation(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     if numbers.differences:
         yield Alarm(
             AlarmCode.DIFFERENCES_AT_LIGHT,
-            f"The last reconciliation found {numbers.differences} differences between Light and our records.",
+            f"Differences between Light and our records at the last reconciliation: {numbers.differences}.",
             "Each is listed under Reconciliation runs with what to do.",
         )
     oldest = numbers.oldest_account_at
@@ -345,7 +355,7 @@ def _about_backups(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     if not numbers.backup_expected_days or since is None:
         return
     if now - since > timedelta(days=numbers.backup_expected_days):
-        last = f"since {chicago_day(numbers.backed_up_at)}" if numbers.backed_up_at else "yet"
+        last = f"since {short_date(numbers.backed_up_at)}" if numbers.backed_up_at else "yet"
         yield Alarm(
             AlarmCode.NO_BACKUP,
             f"No complete backup has been taken {last}.",

@@ -1,5 +1,6 @@
 from django.contrib import admin
 
+from core.admin.filters import EventNameFilter
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
 from installations.models import ContactChange, InstallationEvent
@@ -17,7 +18,7 @@ class ContactChangeAdmin(RecordAdmin):
 @admin.register(InstallationEvent)
 class InstallationEventAdmin(RecordAdmin):
     list_display = ("at", "installation", "__str__", "old_status_label", "new_status_label", "actor", "reason")
-    list_filter = ("name", "at")
+    list_filter = (("name", EventNameFilter), "at")
     search_fields = ("installation__site__esi_id", "installation__customer__last_name__unaccented", "reason")
     list_select_related = ("installation__site",)
     fields = (("installation", "at"), ("old_status_label", "new_status_label"), ("actor", "reason"))

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from core.actors import SYSTEM, Actor
+from core.dates import chicago_time
 from core.errors import Forbidden
 from installations.models import ContactProof, Customer
 from poa_documents import signer_doubts
@@ -42,7 +43,7 @@ class TooManyCodes(Exception):
     """This browser requested the maximum number of codes per hour. `again_at` is when it may request another."""
 
     def __init__(self, again_at: datetime) -> None:
-        super().__init__(f"The next code can be requested at {again_at:%H:%M}.")
+        super().__init__(f"The next code can be requested at {chicago_time(again_at)}.")
         self.again_at = again_at
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.company_rules import rules_at, sample_values_left
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.errors import Conflict, InvalidInput
 from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
@@ -296,13 +296,19 @@ def _check_company_named(at: datetime) -> None:
 def _check_dates(earliest: date, latest: date, sunset: date, *, uses: int, today: date) -> None:
     problems: dict[str, str] = {}
     if latest < earliest:
-        problems["latest_start_date"] = f"The latest start {latest} is before the earliest start {earliest}. Swap them."
+        problems["latest_start_date"] = (
+            f"The latest start {short_date(latest)} is before the earliest start {short_date(earliest)}. Swap them."
+        )
     if latest < today:
-        problems["latest_start_date"] = f"The latest start {latest} has passed. Choose a day after {today}."
+        problems["latest_start_date"] = (
+            f"The latest start {short_date(latest)} has passed. Choose a day after {short_date(today)}."
+        )
     if sunset < today:
-        problems["sunset_date"] = f"The sunset date {sunset} has passed. Choose a day after {today}."
+        problems["sunset_date"] = (
+            f"The sunset date {short_date(sunset)} has passed. Choose a day after {short_date(today)}."
+        )
     if sunset > today + timedelta(days=3 * 366):
-        problems["sunset_date"] = f"The sunset date {sunset} is more than three years away. Check the year."
+        problems["sunset_date"] = f"The sunset date {short_date(sunset)} is more than three years away. Check the year."
     if uses < 1:
         problems["uses"] = "A POA grants at least one use."
     if problems:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 
+from core.dates import chicago_time, short_date
 from poa_documents.actions import timestamps
 from poa_documents.models import IssuersAnswer, SealTimestamp
 from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
@@ -95,7 +96,7 @@ def why_unanswered(key: SealKey, *, at: datetime) -> str:
     if last is None:
         return "its issuer has not answered yet"
     if last.counts_until is not None and last.counts_until < at:
-        return f"the last answer of its issuer ended on {last.counts_until:%Y-%m-%d %H:%M} UTC"
+        return f"the last answer of its issuer ended on {chicago_time(last.counts_until)}"
     return ""
 
 
@@ -104,7 +105,7 @@ def check_not_revoked(key: SealKey) -> None:
     last = IssuersAnswer.objects.filter(certificate_sha256=key.fingerprint).first()
     if last is not None and last.revoked_at is not None:
         raise SealKeyUnusable(
-            f"The certificate of the seal was revoked on {last.revoked_at:%Y-%m-%d}. Put a new key into "
+            f"The certificate of the seal was revoked on {short_date(last.revoked_at)}. Put a new key into "
             "POA_SEAL_KEY_FILE."
         )
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from core.actors import SYSTEM, Actor
-from core.dates import chicago_day
+from core.dates import short_date
 from core.errors import InvalidInput
 from core.moves import find_move
 from core.transactions import repeatable
@@ -78,7 +78,7 @@ def check_received_at(poa: PoaDocument, received_at: datetime | None, *, at: dat
     check_not_ahead(received_at, at=at)
     if received_at < poa.created_at:
         raise ImpossibleReceivedTime(
-            f"The document was drafted on {chicago_day(poa.created_at)}, so this cannot be earlier."
+            f"The document was drafted on {short_date(poa.created_at)}, so this cannot be earlier."
         )
     return received_at
 

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
 from core.actors import SYSTEM, Actor
-from core.dates import chicago_day
+from core.dates import short_date
 from core.due_rows import Backoff
 from core.errors import Conflict
 from core.transactions import repeatable
@@ -276,7 +276,7 @@ def mark_posted(*, mail_id: int, by: Actor, at: datetime) -> CustomerMail:
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if not is_to_be_posted(mail):
         raise NothingToPost("This mail is not waiting to be posted. Reload the page to see its current status.")
-    mail.not_needed_at, mail.last_error = at, f"{POSTED} on {chicago_day(at)}."
+    mail.not_needed_at, mail.last_error = at, f"{POSTED} on {short_date(at)}."
     mail.save(update_fields=["not_needed_at", "last_error"])
     details = {"mail": mail.public_id, "mail_kind": mail.kind, "to": str(mail.poa.site)}
     evidence.record(lock(mail.poa_id), kind="mail_posted", by=by, at=at, details=details)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from core.actors import Actor, is_same_person
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.errors import Conflict, Forbidden, InvalidInput
 from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
@@ -231,8 +231,8 @@ def _check_recordable(poa: PoaDocument, *, signed_date: date, at: datetime) -> N
         raise NotPrinted
     if not chicago_day(poa.created_at) <= signed_date <= chicago_day(at):
         raise ImpossibleSignedDate(
-            f"The document was drafted on {chicago_day(poa.created_at)}, so the date next to the signature cannot be "
-            f"{signed_date}. Check the paper again."
+            f"The document was drafted on {short_date(poa.created_at)}, so the date next to the signature "
+            f"cannot be {short_date(signed_date)}. Check the paper again."
         )
 
 

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from core.admin.filters import EventNameFilter
 from core.admin.records import RecordAdmin
 from poa_documents.models import (
     ConsentRecord,
@@ -50,8 +51,8 @@ class EnvelopeAdmin(RecordAdmin):
 
 @admin.register(EvidenceEntry)
 class EvidenceEntryAdmin(RecordAdmin):
-    list_display = ("at", "poa", "number", "kind", "actor")
-    list_filter = ("kind", "at")
+    list_display = ("at", "poa", "__str__", "actor")
+    list_filter = (("kind", EventNameFilter), "at")
     search_fields = ("poa__customer__first_name__unaccented", "poa__customer__last_name__unaccented", "sha256")
     list_select_related = ("poa__customer",)
     ordering = ("-at", "-pk")

@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 from django.db import models
 
 from core.actors import ActorField
+from core.dates import short_date
 from core.public_records import PublicRecord
+from core.staff_text import describe_event
 from poa_documents.models.documents import PoaDocument
 
 
@@ -55,7 +57,7 @@ class EvidenceEntry(JournalRow):
         constraints: ClassVar = [models.UniqueConstraint(fields=["poa", "number"], name="evidence_numbers_run_on")]
 
     def __str__(self) -> str:
-        return f"{self.number}. {self.kind}"
+        return f"{self.number}. {describe_event(self.kind)}"
 
 
 class DestructionProof(JournalRow):
@@ -107,4 +109,4 @@ class JournalAnchor(JournalRow):
         ordering = ("number",)
 
     def __str__(self) -> str:
-        return f"Anchor {self.number} of {self.made_at:%Y-%m-%d}"
+        return f"Anchor {self.number} of {short_date(self.made_at)}"

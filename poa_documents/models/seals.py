@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.dates import chicago_time
 from core.public_records import PublicRecord
 from poa_documents.models.documents import PoaDocument
 
@@ -27,7 +28,7 @@ class SealTimestamp(PublicRecord):
         ordering = ("pk",)
 
     def __str__(self) -> str:
-        return f"Time stamp of {self.stamped_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"Time stamp of {chicago_time(self.stamped_at)}"
 
 
 class IssuersAnswer(PublicRecord):
@@ -58,4 +59,4 @@ class IssuersAnswer(PublicRecord):
 
     def __str__(self) -> str:
         said = "revoked" if self.revoked_at else "not revoked"
-        return f"{self.certificate_sha256[:8]}…, {said}, asked {self.asked_at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.certificate_sha256[:8]}…, {said}, asked {chicago_time(self.asked_at)}"

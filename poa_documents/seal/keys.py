@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from core.dates import short_date
+
 DEVELOPMENT_NAME = "Switchyard development seal"
 # Demos and tests set the clock to any day, so the development key must always be valid.
 DEVELOPMENT_FROM = datetime(2020, 1, 1, tzinfo=UTC)
@@ -59,10 +61,11 @@ class SealKey:
         """:raises SealKeyUnusable: the certificate has expired, or is not valid yet"""
         if at > self.ends_at:
             raise SealKeyUnusable(
-                f"The certificate of the seal ended on {self.ends_at:%Y-%m-%d}: put a new key into POA_SEAL_KEY_FILE."
+                f"The certificate of the seal ended on {short_date(self.ends_at)}: put a new key into "
+                "POA_SEAL_KEY_FILE."
             )
         if at < self.starts_at:
-            raise SealKeyUnusable(f"The certificate of the seal counts from {self.starts_at:%Y-%m-%d} only.")
+            raise SealKeyUnusable(f"The certificate of the seal is valid only from {short_date(self.starts_at)}.")
 
 
 def read_key(file: Path, passphrase: str = "") -> SealKey:

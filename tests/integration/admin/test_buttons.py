@@ -118,7 +118,7 @@ def test_confirmation_page_says_what_continues(office_client: Client, status: En
 
     for record, name in ((poa, "revoke"), (report, "withdraw")):
         page = " ".join(office_client.get(button_url(record, name)).content.decode().split())
-        assert ("since 2026-03-05. This does not end it" in page) is is_running
+        assert ("since Mar 5, 2026. This does not end it" in page) is is_running
 
 
 def test_resuming_a_poa_requires_an_intact_file(office_client: Client) -> None:

@@ -91,7 +91,7 @@ def test_altered_document_stops_all_until_the_office_restores_it(
     assert "then resume it" in hold.because
     assert hold.because in queue
     assert ">Office<" in queue
-    assert "1 signed documents are missing, altered or badly sealed." in queue
+    assert "Signed documents that are missing, altered or badly sealed: 1." in queue
 
     refused = office.post(button_url(poa, "resume"), {"reason": "It looks fine to me."}, follow=True).content.decode()
     poa.refresh_from_db()

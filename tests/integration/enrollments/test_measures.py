@@ -254,7 +254,7 @@ def test_silent_light_is_reported_until_one_answer() -> None:
 
     numbers = measure(now=now())
     [alarm] = [alarm for alarm in alarms(numbers, now=now()) if alarm.code == AlarmCode.LIGHT_UNREACHABLE]
-    assert "3 calls failed" in alarm.text
+    assert "Failed calls: 3" in alarm.text
     assert AlarmCode.LIGHT_UNREACHABLE in READINESS_ALARMS
 
     calls(answer(404))

@@ -570,7 +570,7 @@ def test_news_after_service_began_reaches_the_office_once(change: dict[str, Any]
 def test_news_after_service_start_says_what_continues(authority: AuthorityFacts) -> None:
     step = next_step(replace(IN_SERVICE, authority=authority))
 
-    assert "Service has been active since 2026-01-24; this does not end it." in step.because
+    assert "Service has been active since Jan 24, 2026; this does not end it." in step.because
 
 
 def test_ending_service_is_read_after_its_last_day() -> None:

@@ -48,7 +48,7 @@ def test_customer_is_told_before_a_plan_is_accepted() -> None:
     assert step.offer_id == OFFER.offer_id
     assert step.until == OVER
     assert step.start == date(2026, 3, 18)
-    assert "through 2026-03-08" in step.because
+    assert "through Mar 8, 2026" in step.because
 
 
 def test_without_notice_days_a_plan_is_accepted_immediately() -> None:

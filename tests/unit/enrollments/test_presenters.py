@@ -52,7 +52,7 @@ def test_timed_wait_shows_chicago_time_and_duration() -> None:
 
     view = presenters.next_step_view(wait, due_at=None, now=NOW)
 
-    assert view.when == "Mar 5, 2026, 13:00 (in 3 hours)"
+    assert view.when == "Mar 5, 2026, 1:00 PM (in 3 hours)"
     assert view.whose_turn == "No one; it continues automatically"
 
 
