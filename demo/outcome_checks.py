@@ -19,12 +19,12 @@ from poa_documents.models import Envelope
 MIN_START_DAYS, MAX_START_DAYS = 7, 30
 FROZEN_DAYS = 13
 LIMITED_FIELDS = (
-    ("average_cents_per_kwh_500", "highest_average_cents_per_kwh_500"),
-    ("average_cents_per_kwh_1000", "highest_average_cents_per_kwh_1000"),
-    ("average_cents_per_kwh_2000", "highest_average_cents_per_kwh_2000"),
-    ("base_fee_dollars", "highest_base_fee_dollars"),
-    ("term_months", "longest_term_months"),
-    ("termination_fee_dollars", "highest_termination_fee_dollars"),
+    ("average_cents_per_kwh_500", "max_average_cents_per_kwh_500"),
+    ("average_cents_per_kwh_1000", "max_average_cents_per_kwh_1000"),
+    ("average_cents_per_kwh_2000", "max_average_cents_per_kwh_2000"),
+    ("base_fee_dollars", "max_base_fee_dollars"),
+    ("term_months", "max_term_months"),
+    ("termination_fee_dollars", "max_termination_fee_dollars"),
 )
 
 
@@ -121,8 +121,8 @@ def _limit_problems(offer: PlanOffer, envelope: Envelope) -> Iterator[str]:
         offered, limit = getattr(offer, offered_name), getattr(envelope, limit_name)
         if offered is None or offered > limit:
             yield f"has a plan beyond a signed limit: {offered_name} {offered}, signed {limit}"
-    if envelope.lowest_buyback_cents_per_kwh > (offer.buyback_cents_per_kwh or 0):
-        yield f"has a buyback of {offer.buyback_cents_per_kwh}, signed {envelope.lowest_buyback_cents_per_kwh}"
+    if envelope.min_buyback_cents_per_kwh > (offer.buyback_cents_per_kwh or 0):
+        yield f"has a buyback of {offer.buyback_cents_per_kwh}, signed {envelope.min_buyback_cents_per_kwh}"
 
 
 def _held_problems(

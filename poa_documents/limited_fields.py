@@ -109,11 +109,11 @@ LIMITED_FIELDS: tuple[LimitedField, ...] = (
         limit_label={"en": "Kind of rate", "es": "Tipo de tarifa"},
         offered_label={"en": "Kind of rate", "es": "Tipo de tarifa"},
     ),
-    _average("500", "highest_average_cents_per_kwh_500", "average_cents_per_kwh_500"),
-    _average("1,000", "highest_average_cents_per_kwh_1000", "average_cents_per_kwh_1000"),
-    _average("2,000", "highest_average_cents_per_kwh_2000", "average_cents_per_kwh_2000"),
+    _average("500", "max_average_cents_per_kwh_500", "average_cents_per_kwh_500"),
+    _average("1,000", "max_average_cents_per_kwh_1000", "average_cents_per_kwh_1000"),
+    _average("2,000", "max_average_cents_per_kwh_2000", "average_cents_per_kwh_2000"),
     LimitedField(
-        limit="highest_base_fee_dollars",
+        limit="max_base_fee_dollars",
         offered="base_fee_dollars",
         name="monthly base fee",
         unit=Unit.DOLLARS,
@@ -123,7 +123,7 @@ LIMITED_FIELDS: tuple[LimitedField, ...] = (
         offered_label={"en": "Monthly base fee", "es": "Cargo base mensual"},
     ),
     LimitedField(
-        limit="longest_term_months",
+        limit="max_term_months",
         offered="term_months",
         name="term",
         unit=Unit.MONTHS,
@@ -133,7 +133,7 @@ LIMITED_FIELDS: tuple[LimitedField, ...] = (
         offered_label={"en": "Contract term", "es": "Plazo del contrato"},
     ),
     LimitedField(
-        limit="highest_termination_fee_dollars",
+        limit="max_termination_fee_dollars",
         offered="termination_fee_dollars",
         name="early termination fee",
         unit=Unit.DOLLARS,
@@ -143,7 +143,7 @@ LIMITED_FIELDS: tuple[LimitedField, ...] = (
         offered_label={"en": "Early termination fee", "es": "Cargo por terminación anticipada"},
     ),
     LimitedField(
-        limit="lowest_buyback_cents_per_kwh",
+        limit="min_buyback_cents_per_kwh",
         offered="buyback_cents_per_kwh",
         name="solar buyback",
         unit=Unit.CENTS_PER_KWH,

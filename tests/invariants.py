@@ -204,15 +204,15 @@ def every_plan_within_its_envelope(_seen: Seen) -> Iterator[str]:
 
 def _fields_outside(offer: PlanOffer, envelope: Envelope) -> Iterator[str]:
     highest: tuple[tuple[str, Decimal | int | None, Decimal | int], ...] = (
-        ("price at 500 kWh", offer.average_cents_per_kwh_500, envelope.highest_average_cents_per_kwh_500),
-        ("price at 1,000 kWh", offer.average_cents_per_kwh_1000, envelope.highest_average_cents_per_kwh_1000),
-        ("price at 2,000 kWh", offer.average_cents_per_kwh_2000, envelope.highest_average_cents_per_kwh_2000),
-        ("base fee", offer.base_fee_dollars, envelope.highest_base_fee_dollars),
-        ("term", offer.term_months, envelope.longest_term_months),
-        ("termination fee", offer.termination_fee_dollars, envelope.highest_termination_fee_dollars),
+        ("price at 500 kWh", offer.average_cents_per_kwh_500, envelope.max_average_cents_per_kwh_500),
+        ("price at 1,000 kWh", offer.average_cents_per_kwh_1000, envelope.max_average_cents_per_kwh_1000),
+        ("price at 2,000 kWh", offer.average_cents_per_kwh_2000, envelope.max_average_cents_per_kwh_2000),
+        ("base fee", offer.base_fee_dollars, envelope.max_base_fee_dollars),
+        ("term", offer.term_months, envelope.max_term_months),
+        ("termination fee", offer.termination_fee_dollars, envelope.max_termination_fee_dollars),
     )
     yield from (name for name, offered, signed in highest if offered is None or offered > signed)
-    lowest_buyback = envelope.lowest_buyback_cents_per_kwh
+    lowest_buyback = envelope.min_buyback_cents_per_kwh
     if lowest_buyback > 0 and (offer.buyback_cents_per_kwh is None or offer.buyback_cents_per_kwh < lowest_buyback):
         yield "buyback"
     if offer.light_plan_group != envelope.light_plan_group:

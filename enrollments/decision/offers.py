@@ -29,13 +29,13 @@ class SignedLimits:
     light_plan_group: UUID
     rate_kind: str
     esi_id: str
-    highest_average_cents_per_kwh_500: Decimal
-    highest_average_cents_per_kwh_1000: Decimal
-    highest_average_cents_per_kwh_2000: Decimal
-    highest_base_fee_dollars: Decimal
-    longest_term_months: int
-    highest_termination_fee_dollars: Decimal
-    lowest_buyback_cents_per_kwh: Decimal
+    max_average_cents_per_kwh_500: Decimal
+    max_average_cents_per_kwh_1000: Decimal
+    max_average_cents_per_kwh_2000: Decimal
+    max_base_fee_dollars: Decimal
+    max_term_months: int
+    max_termination_fee_dollars: Decimal
+    min_buyback_cents_per_kwh: Decimal
 
 
 @dataclass(frozen=True)

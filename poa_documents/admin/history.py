@@ -44,7 +44,7 @@ class DestructionProofAdmin(RecordAdmin):
 
 @admin.register(Envelope)
 class EnvelopeAdmin(RecordAdmin):
-    list_display = ("plan_name", "esi_id", "highest_average_cents_per_kwh_1000", "sunset_date", "uses")
+    list_display = ("plan_name", "esi_id", "max_average_cents_per_kwh_1000", "sunset_date", "uses")
     list_filter = ("rate_kind", "sunset_date")
     search_fields = ("plan_name", "esi_id", "poa__customer__last_name__unaccented")
 

@@ -10,7 +10,7 @@ from poa_documents.models import PlanPromise
 class PlanPromiseAdmin(PublicIdAdmin):
     """The catalog of what is sold. Editing it is safe: every POA carries its own copy of the limits."""
 
-    list_display = ("name", "is_offered", "rate_kind", "highest_average_cents_per_kwh_1000", "longest_term_months")
+    list_display = ("name", "is_offered", "rate_kind", "max_average_cents_per_kwh_1000", "max_term_months")
     list_filter = ("is_offered", "rate_kind")
     search_fields = ("name", "light_plan_group")
     compressed_fields = True

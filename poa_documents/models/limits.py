@@ -24,21 +24,21 @@ class Limits(models.Model):
 
     light_plan_group = models.UUIDField("Light plan group")
     rate_kind = models.CharField(max_length=10, choices=RateKind.choices, default=RateKind.FIXED)
-    highest_average_cents_per_kwh_500 = models.DecimalField(
+    max_average_cents_per_kwh_500 = models.DecimalField(
         "highest average price at 500 kWh, cents per kWh", max_digits=8, decimal_places=4
     )
-    highest_average_cents_per_kwh_1000 = models.DecimalField(
+    max_average_cents_per_kwh_1000 = models.DecimalField(
         "highest average price at 1,000 kWh, cents per kWh", max_digits=8, decimal_places=4
     )
-    highest_average_cents_per_kwh_2000 = models.DecimalField(
+    max_average_cents_per_kwh_2000 = models.DecimalField(
         "highest average price at 2,000 kWh, cents per kWh", max_digits=8, decimal_places=4
     )
-    highest_base_fee_dollars = models.DecimalField("highest monthly base fee, dollars", max_digits=8, decimal_places=2)
-    longest_term_months = models.PositiveSmallIntegerField("longest term, months")
-    highest_termination_fee_dollars = models.DecimalField(
+    max_base_fee_dollars = models.DecimalField("highest monthly base fee, dollars", max_digits=8, decimal_places=2)
+    max_term_months = models.PositiveSmallIntegerField("longest term, months")
+    max_termination_fee_dollars = models.DecimalField(
         "highest early termination fee, dollars", max_digits=8, decimal_places=2
     )
-    lowest_buyback_cents_per_kwh = models.DecimalField(
+    min_buyback_cents_per_kwh = models.DecimalField(
         "lowest solar buyback, cents per kWh",
         max_digits=8,
         decimal_places=4,
@@ -87,13 +87,13 @@ class Envelope(MirroredRecord, Limits):
             models.CheckConstraint(condition=Q(uses__gte=1), name="envelope_grants_a_use"),
             models.CheckConstraint(
                 condition=Q(
-                    highest_average_cents_per_kwh_500__gt=0,
-                    highest_average_cents_per_kwh_1000__gt=0,
-                    highest_average_cents_per_kwh_2000__gt=0,
-                    highest_base_fee_dollars__gte=0,
-                    highest_termination_fee_dollars__gte=0,
-                    lowest_buyback_cents_per_kwh__gte=0,
-                    longest_term_months__gte=1,
+                    max_average_cents_per_kwh_500__gt=0,
+                    max_average_cents_per_kwh_1000__gt=0,
+                    max_average_cents_per_kwh_2000__gt=0,
+                    max_base_fee_dollars__gte=0,
+                    max_termination_fee_dollars__gte=0,
+                    min_buyback_cents_per_kwh__gte=0,
+                    max_term_months__gte=1,
                 ),
                 name="envelope_limits_are_sane",
             ),

@@ -33,13 +33,13 @@ def plan_promise(**changes: Any) -> PlanPromise:
         "summary_es": "Un precio fijo por 12 meses que le paga la energía solar que usted envía a la red.",
         "light_plan_group": PLAN_GROUP,
         "rate_kind": RateKind.FIXED,
-        "highest_average_cents_per_kwh_500": Decimal("18.5"),
-        "highest_average_cents_per_kwh_1000": Decimal("16.9"),
-        "highest_average_cents_per_kwh_2000": Decimal("16.1"),
-        "highest_base_fee_dollars": Decimal("9.95"),
-        "longest_term_months": 12,
-        "highest_termination_fee_dollars": Decimal(150),
-        "lowest_buyback_cents_per_kwh": Decimal("3.0"),
+        "max_average_cents_per_kwh_500": Decimal("18.5"),
+        "max_average_cents_per_kwh_1000": Decimal("16.9"),
+        "max_average_cents_per_kwh_2000": Decimal("16.1"),
+        "max_base_fee_dollars": Decimal("9.95"),
+        "max_term_months": 12,
+        "max_termination_fee_dollars": Decimal(150),
+        "min_buyback_cents_per_kwh": Decimal("3.0"),
     }
     return PlanPromise.objects.create(**{**fields, **changes})
 

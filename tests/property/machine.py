@@ -155,7 +155,7 @@ class Cases(RuleBasedStateMachine):
         poa_actions.ensure_templates()
         cls.promises = {
             "roomy": roomy_promise(),
-            "tight": roomy_promise(highest_average_cents_per_kwh_1000=Decimal("1.5")),
+            "tight": roomy_promise(max_average_cents_per_kwh_1000=Decimal("1.5")),
         }
         cls.jobs_at_start = [
             made.installation(MORNING, customer=made.customer(MORNING), site=made.site(MORNING)) for _ in range(3)

@@ -131,13 +131,13 @@ def _promise(name: str, highest_at_1000: str) -> PlanPromise:
     return plan_promise(
         name=name,
         light_plan_group=UUID(FIXED_BUYBACK_GROUP_UUID),
-        highest_average_cents_per_kwh_500=Decimal("19.5"),
-        highest_average_cents_per_kwh_1000=Decimal(highest_at_1000),
-        highest_average_cents_per_kwh_2000=Decimal("16.9"),
-        highest_base_fee_dollars=Decimal("9.95"),
-        longest_term_months=24,
-        highest_termination_fee_dollars=Decimal(200),
-        lowest_buyback_cents_per_kwh=Decimal(6),
+        max_average_cents_per_kwh_500=Decimal("19.5"),
+        max_average_cents_per_kwh_1000=Decimal(highest_at_1000),
+        max_average_cents_per_kwh_2000=Decimal("16.9"),
+        max_base_fee_dollars=Decimal("9.95"),
+        max_term_months=24,
+        max_termination_fee_dollars=Decimal(200),
+        min_buyback_cents_per_kwh=Decimal(6),
     )
 
 

@@ -216,17 +216,17 @@ def roomy_promise(**changes: Any) -> PlanPromise:
     """Limits that the simulator's fixed plans always meet."""
     limits: dict[str, Any] = {
         "light_plan_group": UUID(FIXED_GROUP_UUID),
-        "highest_average_cents_per_kwh_500": Decimal(40),
-        "highest_average_cents_per_kwh_1000": Decimal(40),
-        "highest_average_cents_per_kwh_2000": Decimal(40),
-        "highest_base_fee_dollars": Decimal(40),
-        "longest_term_months": 36,
-        "highest_termination_fee_dollars": Decimal(500),
-        "lowest_buyback_cents_per_kwh": Decimal(0),
+        "max_average_cents_per_kwh_500": Decimal(40),
+        "max_average_cents_per_kwh_1000": Decimal(40),
+        "max_average_cents_per_kwh_2000": Decimal(40),
+        "max_base_fee_dollars": Decimal(40),
+        "max_term_months": 36,
+        "max_termination_fee_dollars": Decimal(500),
+        "min_buyback_cents_per_kwh": Decimal(0),
     }
     return plan_promise(**{**limits, **changes})
 
 
 def tight_promise() -> PlanPromise:
     """Limits that no plan of the simulator meets."""
-    return roomy_promise(highest_average_cents_per_kwh_1000=Decimal("1.5"))
+    return roomy_promise(max_average_cents_per_kwh_1000=Decimal("1.5"))

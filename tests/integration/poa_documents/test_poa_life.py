@@ -76,13 +76,13 @@ def test_draft_copies_the_limits_of_the_product() -> None:
 
 def test_later_product_change_leaves_the_envelope_alone() -> None:
     poa = drafted_poa()
-    before = poa.envelope.longest_term_months
+    before = poa.envelope.max_term_months
 
-    poa.promise.longest_term_months = 36
+    poa.promise.max_term_months = 36
     poa.promise.save()
 
     poa.envelope.refresh_from_db()
-    assert poa.envelope.longest_term_months == before
+    assert poa.envelope.max_term_months == before
 
 
 def test_default_dates_run_from_chicago_today_for_180_days() -> None:

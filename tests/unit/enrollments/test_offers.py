@@ -21,13 +21,13 @@ LIMITS = SignedLimits(
     light_plan_group=GROUP,
     rate_kind="FIXED",
     esi_id=ESI_ID,
-    highest_average_cents_per_kwh_500=Decimal("18"),
-    highest_average_cents_per_kwh_1000=Decimal("16"),
-    highest_average_cents_per_kwh_2000=Decimal("15"),
-    highest_base_fee_dollars=Decimal("10"),
-    longest_term_months=24,
-    highest_termination_fee_dollars=Decimal("150"),
-    lowest_buyback_cents_per_kwh=Decimal("3"),
+    max_average_cents_per_kwh_500=Decimal("18"),
+    max_average_cents_per_kwh_1000=Decimal("16"),
+    max_average_cents_per_kwh_2000=Decimal("15"),
+    max_base_fee_dollars=Decimal("10"),
+    max_term_months=24,
+    max_termination_fee_dollars=Decimal("150"),
+    min_buyback_cents_per_kwh=Decimal("3"),
 )
 FITTING = OfferedPlan(
     light_plan_uuid=UUID("33333333-3333-4333-8333-333333333333"),
@@ -105,14 +105,14 @@ def test_invalid_price_fails(field: str, value: Decimal) -> None:
 
 
 def test_customer_without_buyback_need_never_pays_for_exporting() -> None:
-    limits = replace(LIMITS, lowest_buyback_cents_per_kwh=Decimal(0))
+    limits = replace(LIMITS, min_buyback_cents_per_kwh=Decimal(0))
 
     assert judge(replace(FITTING, buyback_cents_per_kwh=Decimal(0)), limits).fits
     assert not judge(replace(FITTING, buyback_cents_per_kwh=Decimal("-0.01")), limits).fits
 
 
 def test_buyback_is_optional_if_signed_so() -> None:
-    limits = replace(LIMITS, lowest_buyback_cents_per_kwh=Decimal(0))
+    limits = replace(LIMITS, min_buyback_cents_per_kwh=Decimal(0))
 
     assert judge(replace(FITTING, buyback_cents_per_kwh=None), limits).fits
 

@@ -23,13 +23,13 @@ from poa_documents.models import Envelope, Limits, PlanPromise, RateKind
 FULL: dict[str, Any] = {
     "light_plan_group": "7d1c4d4e-51a7-4f1c-9a58-0e6a52d6f001",
     "rate_kind": RateKind.FIXED,
-    "highest_average_cents_per_kwh_500": Decimal("18.5000"),
-    "highest_average_cents_per_kwh_1000": Decimal("16.9"),
-    "highest_average_cents_per_kwh_2000": Decimal("16.1234"),
-    "highest_base_fee_dollars": Decimal("9.95"),
-    "longest_term_months": 12,
-    "highest_termination_fee_dollars": Decimal(1500),
-    "lowest_buyback_cents_per_kwh": Decimal(0),
+    "max_average_cents_per_kwh_500": Decimal("18.5000"),
+    "max_average_cents_per_kwh_1000": Decimal("16.9"),
+    "max_average_cents_per_kwh_2000": Decimal("16.1234"),
+    "max_base_fee_dollars": Decimal("9.95"),
+    "max_term_months": 12,
+    "max_termination_fee_dollars": Decimal(1500),
+    "min_buyback_cents_per_kwh": Decimal(0),
 }
 REST: dict[str, Any] = {
     "plan_name": "Solar Buyback 12",
@@ -69,7 +69,7 @@ def test_all_missing_limits_are_reported_together(missing: set[str]) -> None:
 
 
 def test_zero_is_a_limit_and_not_missing() -> None:
-    check_limits(Envelope(**{**FULL, **REST, "highest_base_fee_dollars": Decimal(0)}))
+    check_limits(Envelope(**{**FULL, **REST, "max_base_fee_dollars": Decimal(0)}))
 
 
 def test_limits_read_naturally() -> None:
@@ -94,7 +94,7 @@ def test_limits_read_naturally_in_spanish() -> None:
     language=st.sampled_from(["en", "es"]),
 )
 def test_prices_keep_every_digit(amount: Decimal, language: str) -> None:
-    envelope = Envelope(**{**FULL, **REST, "highest_average_cents_per_kwh_500": amount})
+    envelope = Envelope(**{**FULL, **REST, "max_average_cents_per_kwh_500": amount})
 
     said = limit_lines(envelope, language)[3][1]
 
