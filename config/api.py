@@ -35,8 +35,8 @@ from core.errors import Conflict, Forbidden, InvalidInput
 from core.rate_limits import RateLimitReached, RateLimitStoreDown
 
 SURFACE_NAME = "the API"
-LONGEST_TEXT_SAID = 1000
-PARTS_SAID = 50
+MAX_TEXT_SHOWN = 1000
+MAX_PARTS_SHOWN = 50
 
 
 def answer_to(problem: Exception, context: dict[str, Any]) -> Response | None:
@@ -58,11 +58,13 @@ def _shortened(said: Any) -> Any:
     """Repeat no more of what was sent than helps: a refusal must not grow with the request."""
     match said:
         case str():
-            return said if len(said) <= LONGEST_TEXT_SAID else f"{said[:LONGEST_TEXT_SAID]} …"
+            return said if len(said) <= MAX_TEXT_SHOWN else f"{said[:MAX_TEXT_SHOWN]} …"
         case Mapping():
-            return {str(name)[:LONGEST_TEXT_SAID]: _shortened(each) for name, each in islice(said.items(), PARTS_SAID)}
+            return {
+                str(name)[:MAX_TEXT_SHOWN]: _shortened(each) for name, each in islice(said.items(), MAX_PARTS_SHOWN)
+            }
         case list() | tuple():
-            return [_shortened(each) for each in said[:PARTS_SAID]]
+            return [_shortened(each) for each in said[:MAX_PARTS_SHOWN]]
     return said
 
 
@@ -78,7 +80,7 @@ def _in_api_terms(problem: Exception) -> Exception:
             return problem
 
 
-class SignInShut(APIException):
+class SignInBlocked(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = (
         "Nobody can sign in right now, because a part of Switchyard does not answer. Try again in a minute."
@@ -129,7 +131,7 @@ class SignIn(APIView):
         except RateLimitReached as often:
             raise Throttled(wait=often.seconds) from often
         except RateLimitStoreDown as away:
-            raise SignInShut from away
+            raise SignInBlocked from away
         sign_in_limits.record_success(surface=SURFACE_NAME, user_id=user.pk, username=username, ip_address=ip_address)
         made = create_personal_key(person=user, at=timezone.now())
         return Response(TokenAnswer({"token": made.secret, "expires_at": made.key.expires_at}).data)

@@ -47,7 +47,7 @@ class UnaccentedContains(Lookup):
         return rf"{spelled} LIKE %s ESCAPE '\'", (*of_text, *of_text, *of_text, *of_text, *letters, wanted)
 
 
-def teach_sqlite(*, connection: BaseDatabaseWrapper, **_of_signal: Any) -> None:
+def register_sqlite_functions(*, connection: BaseDatabaseWrapper, **_of_signal: Any) -> None:
     """Register the function REMOVE_ACCENTS on a new SQLite connection."""
     if connection.vendor == "sqlite":
         raw = cast(sqlite3.Connection, connection.connection)

@@ -24,7 +24,7 @@ WEBHOOK_DELAY_SECONDS = 0.2
 SOON = timedelta(seconds=2)
 POLL_SECONDS = 0.1
 MAX_IDLE_WAIT_SECONDS = 90.0
-LEASE_PATIENCE_SECONDS = 5.0
+MAX_LEASE_WAIT_SECONDS = 5.0
 """A live worker rarely holds an enrollment for this long, because the stand-in answers in milliseconds."""
 
 
@@ -66,7 +66,7 @@ class ClockControl:
             self._narrator.report_events()
             if waited > MAX_IDLE_WAIT_SECONDS:
                 raise NeverIdle(f"After {waited:.0f} seconds there is still pending work: {'; '.join(busy)}.")
-            if self._workers_may_die and waited > LEASE_PATIENCE_SECONDS:
+            if self._workers_may_die and waited > MAX_LEASE_WAIT_SECONDS:
                 self._expire_leases()
             time.sleep(POLL_SECONDS)
         self._narrator.report_events()

@@ -158,7 +158,7 @@ def _scenario_problems(profile: CustomerProfile, enrollment: Enrollment) -> Iter
     elif profile == MARCUS:
         writes = LightWrite.objects.filter(enrollment=enrollment, kind=WriteKind.ACCEPT_PLAN)
         sent = writes.exclude(status=WriteStatus.NOT_DONE, doubt_since=None)
-        if sent.count() != 1 or _first(enrollment, "lose_answer") is None:
+        if sent.count() != 1 or _first(enrollment, "mark_in_doubt") is None:
             yield "did not lose the answer to exactly one acceptance"
     elif profile == ANA:
         ended_at = enrollment.attested_poa.ended_at if enrollment.attested_poa else None

@@ -54,10 +54,10 @@ WAITING_LABELS: dict[str, str] = {
     Waiting.NOTICE: "Customer may still object",
     Waiting.HELD_BY_CUSTOMER: "Customer put it on hold",
     Waiting.PAUSED: "Acceptances are paused",
-    Waiting.WRITES_HELD: "All writes to Light are stopped",
-    Waiting.CALL_UNDER_WAY: "Waiting for a call to finish",
+    Waiting.WRITES_STOPPED: "All writes to Light are stopped",
+    Waiting.CALL_IN_PROGRESS: "Waiting for a call to finish",
     Waiting.BACKING_OFF: "Light cannot be reached",
-    Waiting.TRYING_AGAIN: "Trying again",
+    Waiting.RETRYING: "Trying again",
     Waiting.SERVICE_TO_START: "Waiting for service to start",
     Waiting.SERVICE_ENDING: "Service is ending",
 }

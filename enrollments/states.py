@@ -23,17 +23,17 @@ _S = EnrollmentStatus
 
 MOVES: dict[str, Move] = {
     "start_accepting": Move(frozenset({_S.OPEN}), _S.ACCEPTING, "The acceptance is recorded and about to be sent."),
-    "lose_answer": Move(
+    "mark_in_doubt": Move(
         frozenset({_S.ACCEPTING}), _S.IN_DOUBT, "No clear answer came back; reading the account will settle it."
     ),
-    "call_off": Move(
+    "mark_not_accepted": Move(
         frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.OPEN, "The acceptance was refused or shown not to have happened."
     ),
     "confirm": Move(frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.ACCEPTED, "Light has recorded the acceptance."),
     "confirm_late": Move(
         frozenset({_S.OPEN}),
         _S.ACCEPTED,
-        "An acceptance that was called off shows up at Light later, or one lost in a restore is adopted.",
+        "An acceptance recorded as failed shows up at Light later, or one lost in a restore is adopted.",
     ),
     "finalize": Move(frozenset({_S.ACCEPTED}), _S.FINALIZED, "Light has finalized the enrollment."),
     "activate": Move(frozenset({_S.ACCEPTED, _S.FINALIZED}), _S.ACTIVE, "Electricity flows under the plan."),
@@ -93,10 +93,10 @@ class HoldCode(Choices):
     NO_LEGAL_START = "NO_LEGAL_START", "No legal start date"
     ACCEPTED_DIFFERENTLY = "ACCEPTED_DIFFERENTLY", "Light accepted something else"
     SELF_ENROLLED = "SELF_ENROLLED", "Accepted without us"
-    NOT_READY_THOUGH_COMPLETE = "NOT_READY_THOUGH_COMPLETE", "Complete but not ready at Light"
+    COMPLETE_BUT_NOT_READY = "COMPLETE_BUT_NOT_READY", "Complete but not ready at Light"
     UNKNOWN_LIGHT_STATUS = "UNKNOWN_LIGHT_STATUS", "Unknown status at Light"
     REFUSED_BY_LIGHT = "REFUSED_BY_LIGHT", "Light refused a call"
-    DOUBT_UNSETTLED = "DOUBT_UNSETTLED", "Outcome of a call is unknown"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN", "Outcome of a call is unknown"
     ACCOUNT_UNCLEAR = "ACCOUNT_UNCLEAR", "Unclear which Light account is ours"
     WRONG_DIALECT = "WRONG_DIALECT", "Light does not recognize a URL we call"
     REDIRECTED = "REDIRECTED", "Light redirects a call to another URL"
@@ -106,7 +106,7 @@ class HoldCode(Choices):
     GO_LIVE_WITHDRAWN = "GO_LIVE_WITHDRAWN", "Go-live changed after the acceptance"
     NOT_ACTIVE_IN_TIME = "NOT_ACTIVE_IN_TIME", "Service did not start in time"
     MAIL_RETURNED = "MAIL_RETURNED", "E-mail to the customer bounces"
-    KEEPS_FAILING = "KEEPS_FAILING", "Our own processing keeps failing"
+    REPEATED_FAILURES = "REPEATED_FAILURES", "Our own processing keeps failing"
 
 
 class LeavingReason(Choices):

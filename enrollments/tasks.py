@@ -115,11 +115,11 @@ def _fetch(document_id: int) -> FetchOutcome:
 
 @shared_task(name=TaskName.SEND_CASE_MAIL.value, acks_late=True)
 def send_case_mail_task(*, mail_id: int, **_later: object) -> str:
-    return _this_or_oldest(mail_id, _send_mail, mails.due_news, nothing=MailOutcome.NOT_DUE)
+    return _this_or_oldest(mail_id, _send_mail, mails.due_case_mails, nothing=MailOutcome.NOT_DUE)
 
 
 def _send_mail(mail_id: int) -> MailOutcome:
-    return mails.send_news(mail_id=mail_id, at=clock.now())
+    return mails.send_case_mail(mail_id=mail_id, at=clock.now())
 
 
 def _this_or_oldest(
@@ -143,7 +143,7 @@ def process_due_rows() -> str:
         [work(pk) for pk in due(at=clock.now(), limit=MAX_WITHOUT_QUEUE)]
         for work, due in (
             (_settle, webhook_processing.due_deliveries),
-            (_send_mail, mails.due_news),
+            (_send_mail, mails.due_case_mails),
             (_fetch, plan_documents.due_documents),
         )
     )
@@ -176,7 +176,7 @@ def sweep_enrollments_task(**_later: object) -> str:
     changed = case_opening.reconsider_changed_sites(at=clock.now(), limit=MAX_PER_SWEEP)
     deliveries = webhook_processing.due_deliveries(at=clock.now(), limit=MAX_PER_SWEEP)
     documents = plan_documents.due_documents(at=clock.now(), limit=MAX_PER_SWEEP)
-    owed_mails = mails.due_news(at=clock.now(), limit=MAX_PER_SWEEP)
+    owed_mails = mails.due_case_mails(at=clock.now(), limit=MAX_PER_SWEEP)
     pace = shared_pace()
     limit = MAX_PER_SWEEP if pace is None else pace.messages_at_once
     due = most_urgent(at=clock.now(), limit=limit)

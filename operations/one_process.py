@@ -105,10 +105,10 @@ class OneProcess:
         warnings.filterwarnings("ignore", category=SecurityWarning)
         ready = threading.Event()
 
-        def tell_ready(**_sender: object) -> None:
+        def notify_ready(**_sender: object) -> None:
             ready.set()
 
-        worker_ready.connect(tell_ready, weak=False)
+        worker_ready.connect(notify_ready, weak=False)
         try:
             self._worker = self._app.Worker(
                 pool="threads",
@@ -129,7 +129,7 @@ class OneProcess:
                     self._continue_without_worker()
                     break
         finally:
-            worker_ready.disconnect(tell_ready)
+            worker_ready.disconnect(notify_ready)
         self._start_thread("scheduler", self._scheduler.start)
         self._start_thread("web", self._server.serve_forever)
 

@@ -10,16 +10,16 @@ from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import proven_outcomes
 from enrollments.actions.holds import place_hold
 from enrollments.actions.moves import EnrollmentMoved, take_move
-from enrollments.actions.plan_documents import owe_documents
+from enrollments.actions.plan_documents import schedule_documents
 from enrollments.actions.writes import (
     Tools,
     call,
     check_authority_for,
     close_done,
     lock_write,
-    lose_answer,
     mark_in_doubt,
     open_write,
+    record_doubt,
     still_due,
 )
 from enrollments.decision import acceptance_at_light, offers, plausibility, start_dates
@@ -113,7 +113,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         service_start_date=step.start,
         chicago_date=chicago_day(at),
     )
-    owe_documents(offer, at=at)
+    schedule_documents(offer, at=at)
     details = {
         **{name: request[name] for name in ("plan_uuid", "service_start_date", "poa", "poa_sha256", "notice")},
         "offer_sha256": attempt.offer_sha256,
@@ -141,7 +141,7 @@ def _date_plan(facts: Facts, *, at: datetime, policy: Policy) -> dict[str, objec
 
 @repeatable
 def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: datetime) -> None:
-    """Record the answer, even if the attempt has been settled or called off since."""
+    """Record the answer, even if the attempt has since been settled, as done or as not done."""
     case = lock_case(attempt.enrollment_id)
     attempts = AcceptAttempt.objects.filter(enrollment=case.enrollment).select_related("write", "offer")
     known = {each.pk: each for each in attempts.filter(Q(pk=attempt.pk) | Q(succeeded__isnull=True))}
@@ -152,8 +152,11 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
     is_another_open = bool(known)
     if is_another_open or case.enrollment.status not in _MAY_CONFIRM:
         close_done(case, write, answer=answer, outcome="Accepted, according to a late answer.", at=at)
-        because = "A late answer from Light says that it accepted a plan we had called off. Check the account at Light."
-        place_hold(case, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
+        because = (
+            "A late answer from Light says that it accepted a plan, although we had recorded that it did not. Check "
+            "the account at Light."
+        )
+        place_hold(case, Hold(HoldCode.OUTCOME_UNKNOWN, HoldOwner.OPERATIONS, because=because), at=at)
         return
     case.enrollment.readings_asked += 1  # the account must show the acceptance before it is finalized
     case = proven_outcomes.confirm(case, attempt, by=LIGHT, at=at)
@@ -192,7 +195,7 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
         _keep_finalized(write, answer.raw, at=tools.clock.now())
     else:
         outcome = f"{answer.summary}. It does not show the enrollment as finalized."
-        lose_answer(write.pk, outcome=outcome, answer=answer.raw, at=tools.clock.now())
+        record_doubt(write.pk, outcome=outcome, answer=answer.raw, at=tools.clock.now())
 
 
 @repeatable_alone

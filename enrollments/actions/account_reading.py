@@ -18,7 +18,7 @@ from core.transactions import repeatable
 from enrollments.actions import proven_outcomes
 from enrollments.actions.closing import suspend_authority
 from enrollments.actions.holds import end_holds, place_hold
-from enrollments.actions.mails import owe_news, owe_news_of_service_end
+from enrollments.actions.mails import schedule_milestone_mail, schedule_service_end_mail
 from enrollments.actions.moves import note, take_move
 from enrollments.actions.wakeups import nudge
 from enrollments.actions.writes import (
@@ -140,7 +140,7 @@ def _record_last_day(case: LockedCase, *, at: datetime) -> None:
     )
     note(case, "last_day_of_service", by=LIGHT, at=at, reason=shown)
     if last_day is not None:
-        owe_news_of_service_end(case, at=at)
+        schedule_service_end_mail(case, at=at)
 
 
 def _apply_account(case: LockedCase, account: Account, *, at: datetime) -> None:
@@ -148,7 +148,7 @@ def _apply_account(case: LockedCase, account: Account, *, at: datetime) -> None:
     enrollment = case.enrollment
     account = account.for_meter(enrollment.site.esi_id)
     if enrollment.status == EnrollmentStatus.OPEN and account.shows_acceptance:
-        case = proven_outcomes.recognize_called_off_acceptance(case, account, at=at)
+        case = proven_outcomes.recognize_late_acceptance(case, account, at=at)
     is_ours = not _is_accepted_differently(enrollment, account)
     if is_ours and enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
         proven_outcomes.finalize(case, at=at)
@@ -157,7 +157,7 @@ def _apply_account(case: LockedCase, account: Account, *, at: datetime) -> None:
         enrollment.active_at = at
         take_move(case, "activate", by=LIGHT, at=at)
         end_holds(case, because="Service is active.", at=at)
-        owe_news(case, MailKind.SERVICE_ACTIVE, at=at)
+        schedule_milestone_mail(case, MailKind.SERVICE_ACTIVE, at=at)
     if _has_left(enrollment) or (
         enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_canceled(account)
     ):
@@ -167,7 +167,7 @@ def _apply_account(case: LockedCase, account: Account, *, at: datetime) -> None:
         suspend_authority(case, because=enrollment.ended_because, at=at)
         end_holds(case, because="The case has ended.", at=at, keep=HoldCode.CUSTOMER_LEFT)
         if enrollment.service_end_date is None:
-            owe_news_of_service_end(case, at=at)
+            schedule_service_end_mail(case, at=at)
 
 
 def _is_accepted_differently(enrollment: Enrollment, account: Account) -> bool:
@@ -393,7 +393,7 @@ def _settle_acceptance(
             else "The account does not show whether a plan was accepted."
         )
         because += " Check the account at Light. Switchyard keeps reading it."
-        place_hold(case, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
+        place_hold(case, Hold(HoldCode.OUTCOME_UNKNOWN, HoldOwner.OPERATIONS, because=because), at=at)
     return case
 
 

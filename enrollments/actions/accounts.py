@@ -20,9 +20,9 @@ from enrollments.actions.writes import (
     call,
     check_authority_for,
     close_done,
-    lose_answer,
     mark_refused,
     open_write,
+    record_doubt,
     still_due,
 )
 from enrollments.decision.steps import Hold, OpenAccount, RecordClientAgent, UpdateAccount
@@ -94,7 +94,7 @@ def open_account(enrollment: Enrollment, step: OpenAccount, tools: Tools) -> Non
     )
     if account.email is None:
         outcome = "Light's answer has no e-mail address, so the account may be another customer's."
-        lose_answer(write.pk, outcome=outcome, answer=account.raw, at=tools.clock.now())
+        record_doubt(write.pk, outcome=outcome, answer=account.raw, at=tools.clock.now())
         return
 
     @repeatable

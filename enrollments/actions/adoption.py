@@ -7,7 +7,7 @@ from core.dates import CHICAGO, chicago_day, short_date
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable
 from enrollments.actions import proven_outcomes
-from enrollments.actions.plan_documents import owe_documents
+from enrollments.actions.plan_documents import schedule_documents
 from enrollments.actions.wakeups import make_due
 from enrollments.actions.writes import check_authority_for, close_done, open_write
 from enrollments.decision import offers, plausibility, start_dates
@@ -156,7 +156,7 @@ def _record(
     write = open_write(case, WriteKind.ACCEPT_PLAN, request, at=at)
     LightWrite.objects.filter(pk=write.pk).update(opened_at=sent_at, sent_at=sent_at)
     write.opened_at = write.sent_at = sent_at
-    owe_documents(offer, at=at)
+    schedule_documents(offer, at=at)
     return AcceptAttempt.objects.create(
         write=write,
         enrollment=case.enrollment,

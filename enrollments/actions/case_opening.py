@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from core.actors import SYSTEM
 from core.models import CaseChange
 from enrollments.actions.corrected_go_live import note_corrected_go_live
-from enrollments.actions.mails import owe_go_live_news
+from enrollments.actions.mails import schedule_go_live_mail
 from enrollments.actions.moves import note
 from enrollments.actions.wakeups import make_due
 from enrollments.engine.locked_case import with_locked_poa
@@ -35,7 +35,7 @@ def reconsider_site(*, site_id: int, at: datetime) -> Enrollment | None:
     seen = list(CaseChange.objects.filter(site_id=site_id).values_list("pk", flat=True))
     enrollment = _due_enrollment(site_id, at=at)
     if enrollment is not None:
-        owe_go_live_news(enrollment_id=enrollment.pk, at=at)
+        schedule_go_live_mail(enrollment_id=enrollment.pk, at=at)
         note_corrected_go_live(enrollment_id=enrollment.pk, at=at)
     CaseChange.objects.filter(pk__in=seen).delete()
     return enrollment

@@ -1,7 +1,7 @@
 """
-Mails about an enrollment: owed once per case in the transaction of the event, and sent only while still true.
+Mails about an enrollment: scheduled once per case in the transaction of the event, and sent only while still true.
 
-`poa_documents` stores and sends them. This module decides when one is owed and what it says.
+`poa_documents` stores and sends them. This module decides when one is due and what it says.
 """
 
 import logging
@@ -26,8 +26,8 @@ from enrollments.queries import is_decision_outdated
 from enrollments.states import SETTLED_STATUSES, HoldCode
 from installations.models import GoLiveReport
 from installations.states import GoLiveReportStatus
-from poa_documents.actions import MailNotReady, MailOutcome, configured_policy, owe_case_mail, send_mail
-from poa_documents.mail.messages import Telling
+from poa_documents.actions import MailNotReady, MailOutcome, configured_policy, schedule_case_mail, send_mail
+from poa_documents.mail.messages import CaseMessage
 from poa_documents.models import CustomerMail, MailKind, MailState, PoaDocument
 from poa_documents.queries import last_visit
 
@@ -44,9 +44,9 @@ MAX_ATTACHED_BYTES = 7_000_000
 """Mail servers accept at least 10 MB, and encoding makes attachments a third larger."""
 
 
-def owe_news(case: LockedCase, kind: MailKind, *, at: datetime, key: str = "") -> CustomerMail | None:
+def schedule_milestone_mail(case: LockedCase, kind: MailKind, *, at: datetime, key: str = "") -> CustomerMail | None:
     """
-    Owe a mail about a case, inside the caller's transaction. None if it was owed before.
+    Schedule a mail about a case in the caller's transaction. None if it was scheduled before.
 
     One per case and kind, unless `key` distinguishes it, as for a second notice.
     """
@@ -54,14 +54,14 @@ def owe_news(case: LockedCase, kind: MailKind, *, at: datetime, key: str = "") -
         return None
     case_number = case.enrollment.pk
     key = key or f"case:{case_number}:{kind.value}"
-    mail = owe_case_mail(case.poa, kind, case_number=case_number, once_key=key, at=at)
+    mail = schedule_case_mail(case.poa, kind, case_number=case_number, once_key=key, at=at)
     if mail is not None:
         enqueue_on_commit(TaskName.SEND_CASE_MAIL, mail_id=mail.pk)
     return mail
 
 
 @repeatable
-def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None:
+def schedule_go_live_mail(*, enrollment_id: int, at: datetime) -> CustomerMail | None:
     """Owe the customer the mail about a counted go-live, if it is recent and they are sent about this case at all."""
     case = lock_case(enrollment_id)
     fresh = GoLiveReport.objects.filter(
@@ -71,10 +71,10 @@ def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None
         return None
     if not milestone_mails.is_still_true(MailKind.GO_LIVE_RECEIVED, case.facts):
         return None
-    return owe_news(case, MailKind.GO_LIVE_RECEIVED, at=at)
+    return schedule_milestone_mail(case, MailKind.GO_LIVE_RECEIVED, at=at)
 
 
-def owe_news_of_service_end(case: LockedCase, *, at: datetime) -> CustomerMail | None:
+def schedule_service_end_mail(case: LockedCase, *, at: datetime) -> CustomerMail | None:
     """
     Owe the customer the mail that their accepted service ends or has ended, once for each last day.
 
@@ -86,7 +86,7 @@ def owe_news_of_service_end(case: LockedCase, *, at: datetime) -> CustomerMail |
     if enrollment.accepted_at is None or is_old or write_guard.is_catching_up_after_restore():
         return None
     key = _key_of_service_end(enrollment)
-    return owe_news(case, MailKind.SERVICE_ENDS, at=at, key=key)
+    return schedule_milestone_mail(case, MailKind.SERVICE_ENDS, at=at, key=key)
 
 
 def _key_of_service_end(enrollment: Enrollment) -> str:
@@ -100,7 +100,7 @@ TURN_MAIL_FOR = {
 
 
 @repeatable
-def owe_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> CustomerMail | None:
+def schedule_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> CustomerMail | None:
     """
     Owe the customer the next mail that says what Light is waiting for, if one is due. A repeat changes nothing.
 
@@ -123,7 +123,7 @@ def owe_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> Custome
     )
     if not is_mail_due(known, at, configured_policy()):
         return None
-    return owe_news(case, kind, at=at, key=f"{turn}:{len(mails) + 1}")
+    return schedule_milestone_mail(case, kind, at=at, key=f"{turn}:{len(mails) + 1}")
 
 
 def _last_visit(enrollment: Enrollment, poa: PoaDocument) -> datetime | None:
@@ -132,17 +132,17 @@ def _last_visit(enrollment: Enrollment, poa: PoaDocument) -> datetime | None:
     return max((moment for moment in (last_visit(poa), opened.at if opened else None) if moment), default=None)
 
 
-def due_news(*, at: datetime, limit: int) -> list[int]:
+def due_case_mails(*, at: datetime, limit: int) -> list[int]:
     due = CustomerMail.objects.due_about_cases(at).order_by("due_at")
     return list(due.values_list("pk", flat=True)[:limit])
 
 
-def send_news(*, mail_id: int, at: datetime) -> MailOutcome:
-    """Send one owed mail about an enrollment, unless it is no longer true."""
+def send_case_mail(*, mail_id: int, at: datetime) -> MailOutcome:
+    """Send one due mail about an enrollment, unless it is no longer true."""
     return send_mail(mail_id=mail_id, at=at, tell=partial(_tell, at=at))
 
 
-def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
+def _tell(mail: CustomerMail, *, at: datetime) -> CaseMessage | None:
     enrollment = (
         Enrollment.objects.select_related("customer", "site", "accepted_offer").filter(pk=mail.case_number or 0).first()
     )
@@ -167,7 +167,7 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
     return None
 
 
-def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
+def _turn(enrollment: Enrollment, mail: CustomerMail) -> CaseMessage | None:
     """
     Ask for what the customer's page asks for: both follow the stored decision.
 
@@ -189,7 +189,7 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     )
 
 
-def _go_live(enrollment: Enrollment, facts: Facts) -> Telling | None:
+def _go_live(enrollment: Enrollment, facts: Facts) -> CaseMessage | None:
     if facts.go_live.counted_date is None:
         return None
     return milestone_mails.go_live_message(
@@ -200,7 +200,7 @@ def _go_live(enrollment: Enrollment, facts: Facts) -> Telling | None:
     )
 
 
-def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Telling | None:
+def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> CaseMessage | None:
     """Announce the newest notice while a whole day is left to object. After that, another notice is due."""
     notice = enrollment.notices.select_related("offer", "poa__envelope").order_by("-given_at", "-pk").first()
     if notice is None or notice.mail_key != mail.once_key or not notices.leaves_a_day(notice.until, at):
@@ -216,7 +216,7 @@ def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Tell
     )
 
 
-def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at: datetime) -> Telling | None:
+def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at: datetime) -> CaseMessage | None:
     """:raises MailNotReady: the plan's documents are being fetched, or it is unclear whether the plan was canceled"""
     if facts.hold is not None and facts.hold.code == HoldCode.CANCEL_REPORTED:
         raise MailNotReady(CANCELLATION_RETRY_INTERVAL)
@@ -273,7 +273,7 @@ def _content(document: PlanDocument, *, is_patient: bool) -> bytes | None:
     return None
 
 
-def _service(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
+def _service(enrollment: Enrollment, mail: CustomerMail) -> CaseMessage | None:
     offer, start = enrollment.accepted_offer, enrollment.service_start_date
     if offer is None or start is None:
         return None
@@ -287,8 +287,8 @@ def _service(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     )
 
 
-def _service_end(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Telling | None:
-    """Announce the last day that Light shows now. If it was corrected since, another mail is owed."""
+def _service_end(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> CaseMessage | None:
+    """Announce the last day that Light shows now. If it was corrected since, another mail is due."""
     offer = enrollment.accepted_offer
     if offer is None or mail.once_key != _key_of_service_end(enrollment):
         return None

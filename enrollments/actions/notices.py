@@ -4,7 +4,7 @@ from datetime import datetime
 
 from core.actors import SYSTEM
 from core.transactions import repeatable
-from enrollments.actions.mails import owe_news
+from enrollments.actions.mails import schedule_milestone_mail
 from enrollments.actions.moves import note
 from enrollments.actions.writes import still_due
 from enrollments.decision.policy import Policy
@@ -41,5 +41,5 @@ def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: P
     }
     drop_case_mails(enrollment_id, MailKind.ADVANCE_NOTICE, at=at)
     note(case, "notice_given", by=SYSTEM, at=at, reason=step.because, details=details)
-    owe_news(case, MailKind.ADVANCE_NOTICE, at=at, key=notice.mail_key)
+    schedule_milestone_mail(case, MailKind.ADVANCE_NOTICE, at=at, key=notice.mail_key)
     return notice

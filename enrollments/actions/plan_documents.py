@@ -1,7 +1,7 @@
 """
 Fetching and keeping the documents of a plan that is being accepted.
 
-They are owed in the transaction that records the attempt and fetched later by a separate task. An acceptance never
+They are scheduled in the transaction that records the attempt and fetched later by a separate task. An acceptance never
 waits for them, and a sweep recovers from a lost message or a retailer's server that is down.
 """
 
@@ -31,7 +31,7 @@ class FetchOutcome(StrEnum):
     GIVEN_UP = "GIVEN_UP"
 
 
-def owe_documents(offer: PlanOffer, *, at: datetime) -> None:
+def schedule_documents(offer: PlanOffer, *, at: datetime) -> None:
     """Record that each of the offer's documents must be fetched. The offer's enrollment must be locked."""
     addresses = {
         PlanDocumentKind.EFL: offer.efl_url,
@@ -39,12 +39,12 @@ def owe_documents(offer: PlanOffer, *, at: datetime) -> None:
         PlanDocumentKind.YRAC: offer.yrac_url,
     }
     owed_before = set(PlanDocument.objects.filter(offer=offer).order_by().values_list("kind", flat=True))
-    owed = [
+    documents = [
         PlanDocument(offer=offer, kind=kind, url=url, owed_since=at, due_at=at)
         for kind, url in addresses.items()
         if kind not in owed_before
     ]
-    for document in PlanDocument.objects.bulk_create(owed):
+    for document in PlanDocument.objects.bulk_create(documents):
         enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document.pk)
 
 
@@ -53,7 +53,7 @@ def fetch_again(*, enrollment_id: int, at: datetime) -> int:
     """Make the missing documents of the accepted plan due now, and return how many there are."""
     enrollment = lock_case(enrollment_id).enrollment
     if enrollment.accepted_offer is not None:
-        owe_documents(enrollment.accepted_offer, at=at)
+        schedule_documents(enrollment.accepted_offer, at=at)
     missing = list(PlanDocument.objects.filter(offer__enrollment=enrollment, stored_at__isnull=True))
     for document in missing:
         document.due_at, document.attempts = at, 0

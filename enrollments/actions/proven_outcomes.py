@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from core.actors import LIGHT, SYSTEM, Actor
 from enrollments.actions.holds import lift_holds, place_hold
-from enrollments.actions.mails import owe_news
+from enrollments.actions.mails import schedule_milestone_mail
 from enrollments.actions.moves import take_move
 from enrollments.decision import after_acceptance
 from enrollments.decision.acceptance_at_light import is_shown_by
@@ -40,19 +40,19 @@ def confirm(case: LockedCase, attempt: AcceptAttempt, *, by: Actor, at: datetime
     enrollment.accepted_offer = attempt.offer
     enrollment.service_start_date = attempt.service_start_date
     enrollment.accepted_at = at
-    was_called_off = enrollment.status == EnrollmentStatus.OPEN
+    is_late = enrollment.status == EnrollmentStatus.OPEN
     if enrollment.status != EnrollmentStatus.ACCEPTING:
         lift_holds(case, _ANSWERED_BY_ACCEPTANCE, because="The account shows our own acceptance.", at=at)
     case = case.under_accepted_poa(attempt.poa_id)
-    take_move(case, "confirm_late" if was_called_off else "confirm", by=by, at=at)
+    take_move(case, "confirm_late" if is_late else "confirm", by=by, at=at)
     use_authority(case.known_poa, by=SYSTEM, at=at)
-    owe_news(case, MailKind.PLAN_ACCEPTED, at=at)
+    schedule_milestone_mail(case, MailKind.PLAN_ACCEPTED, at=at)
     return case
 
 
 _ANSWERED_BY_ACCEPTANCE = frozenset(
     {
-        HoldCode.DOUBT_UNSETTLED,
+        HoldCode.OUTCOME_UNKNOWN,
         HoldCode.REFUSED_BY_LIGHT,
         HoldCode.SELF_ENROLLED,
         HoldCode.ACCEPTED_DIFFERENTLY,
@@ -61,8 +61,8 @@ _ANSWERED_BY_ACCEPTANCE = frozenset(
 """Holds that ask what became of an acceptance or who made it. Once the account shows it, it is ours."""
 
 
-def recognize_called_off_acceptance(case: LockedCase, account: Account, *, at: datetime) -> LockedCase:
-    """Confirm an attempt of ours that was called off, if the account shows it as accepted. Returns as `confirm`."""
+def recognize_late_acceptance(case: LockedCase, account: Account, *, at: datetime) -> LockedCase:
+    """Confirm an attempt that was recorded as not accepted, if the account now shows it. Returns as `confirm`."""
     attempts = AcceptAttempt.objects.filter(enrollment=case.enrollment, succeeded=False).select_related("offer")
     for attempt in attempts.order_by("-pk"):
         if any(is_shown_by(location, sent_acceptance(attempt)) for location in account.locations):

@@ -51,7 +51,7 @@ from poa_documents.states import PoaStatus
 NEVER_SIGNED = frozenset({PoaStatus.DECLINED, PoaStatus.EXPIRED, PoaStatus.VOIDED})
 
 
-class StillKept(Conflict):
+class NotDueForDestruction(Conflict):
     """Something keeps the record. Nothing was destroyed."""
 
 
@@ -150,7 +150,7 @@ def destroy(candidate: Candidate, *, by: Actor, at: datetime) -> Destruction:
     """
     Destroy one case or request whose retention period has ended, and then its files.
 
-    :raises StillKept: something keeps it, such as a new legal hold or a journal that does not verify
+    :raises NotDueForDestruction: something keeps it, such as a new legal hold or a journal that does not verify
     """
     try:
         if isinstance(candidate.record, Enrollment):
@@ -158,7 +158,7 @@ def destroy(candidate: Candidate, *, by: Actor, at: datetime) -> Destruction:
         else:
             destruction = _destroy_request(candidate.record.pk, by=by, at=at)
     except (JournalBroken, PackNotMade) as problem:
-        raise StillKept(str(problem)) from problem
+        raise NotDueForDestruction(str(problem)) from problem
     destroy_files(at=at, of=destruction)
     return destruction
 
@@ -177,7 +177,7 @@ def _destroy_case(enrollment_id: int, *, sha256: str, by: Actor, at: datetime) -
     destruction = _begin(candidate, sha256=sha256, by=by, at=at)
     poas = [] if _has_other_cases(enrollment) else contents.poas_of(enrollment)
     if any(poa.is_open for poa in poas):
-        raise StillKept(f"A power of attorney of {candidate.subject} is still open.")
+        raise NotDueForDestruction(f"A power of attorney of {candidate.subject} is still open.")
     rows: Counter[str] = Counter()
     proofs = [
         proof
@@ -236,7 +236,7 @@ def _destroy_records_of(enrollment: Enrollment, rows: Counter[str]) -> None:
 def _destroy_request(poa_id: int, *, by: Actor, at: datetime) -> Destruction:
     poa = PoaDocument.objects.select_for_update(of=("self",)).get(pk=poa_id)
     if poa.status not in NEVER_SIGNED:
-        raise StillKept(f"{poa} is “{poa.get_status_display()}”.")
+        raise NotDueForDestruction(f"{poa} is “{poa.get_status_display()}”.")
     candidate = _request(poa, _rules(), today=chicago_day(at))
     destruction = _begin(candidate, sha256=_sha256_of(poa), by=by, at=at)
     rows: Counter[str] = Counter()
@@ -266,7 +266,7 @@ def _begin(candidate: Candidate, *, sha256: str, by: Actor, at: datetime) -> Des
     if candidate.term.until is None or not candidate.is_due(chicago_day(at)):
         until = short_date(candidate.term.until) if candidate.term.until else "further notice"
         why = candidate.obstacle or f"it is kept until {until}"
-        raise StillKept(f"{candidate.subject} is kept: {why}.")
+        raise NotDueForDestruction(f"{candidate.subject} is kept: {why}.")
     return Destruction.objects.create(
         record_class=candidate.record_class,
         subject=candidate.subject,
@@ -323,7 +323,9 @@ def _remove_in_order(found: list["QuerySet[Any]"], rows: Counter[str]) -> None:
         except ProtectedError:
             waiting.append(each)
     if len(waiting) == len(found) > 0:
-        raise StillKept(f"Other records refer to the {waiting[0].model._meta.verbose_name_plural} to be destroyed.")
+        raise NotDueForDestruction(
+            f"Other records refer to the {waiting[0].model._meta.verbose_name_plural} to be destroyed."
+        )
     if waiting:
         _remove_in_order(waiting, rows)
 

@@ -51,7 +51,7 @@ def release_writes(*, by: Actor, at: datetime) -> int:
                 "the differences that it lists, then release."
             )
     SystemHold.objects.filter(pk__in=[hold.pk for hold in holds]).update(ended_at=at, ended_by=str(by))
-    wake_waiting_for(steps.Waiting.WRITES_HELD, at=at)
+    wake_waiting_for(steps.Waiting.WRITES_STOPPED, at=at)
     enqueue_on_commit(TaskName.SWEEP_ENROLLMENTS)
     return len(holds)
 

@@ -96,7 +96,7 @@ def abandon_open_writes(enrollment_id: int, *, at: datetime) -> None:
         if write.sent_at is None:
             close_not_done(write.pk, outcome="Not sent: the worker stopped first.", at=at)
         else:
-            lose_answer(write.pk, outcome="The worker stopped before it stored an answer.", at=at)
+            record_doubt(write.pk, outcome="The worker stopped before it stored an answer.", at=at)
 
 
 @repeatable
@@ -155,7 +155,7 @@ def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Ans
         close_not_done(write.pk, outcome=f"Not sent. {stop}", at=clock.now())
         raise CallFailed from stop
     except InDoubt as doubt:
-        lose_answer(write.pk, outcome=str(doubt), at=clock.now())
+        record_doubt(write.pk, outcome=str(doubt), at=clock.now())
         raise CallFailed(str(doubt)) from doubt
     except Conflict as conflict:
         if write.kind == WriteKind.CREATE_ACCOUNT:
@@ -163,7 +163,7 @@ def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Ans
         elif write.kind == WriteKind.REQUEST_PLANS:  # cannot mean "done before", so the account shows nothing
             close_refused(write.pk, outcome=_describe_problem(conflict), code=hold_code_for(conflict), at=clock.now())
         else:  # "done before" and "not possible now" look the same, so the account decides
-            lose_answer(write.pk, outcome=_describe_problem(conflict), code=hold_code_for(conflict), at=clock.now())
+            record_doubt(write.pk, outcome=_describe_problem(conflict), code=hold_code_for(conflict), at=clock.now())
         raise CallFailed(str(conflict)) from conflict
     except (Refused, Unauthorized) as refusal:
         close_refused(write.pk, outcome=_describe_problem(refusal), code=hold_code_for(refusal), at=clock.now())
@@ -197,7 +197,7 @@ def close_done(
 
 
 @repeatable
-def lose_answer(
+def record_doubt(
     write_id: int, *, outcome: str, at: datetime, code: HoldCode | None = None, answer: Mapping[str, Any] | None = None
 ) -> None:
     """
@@ -251,7 +251,7 @@ def mark_in_doubt(
     code: HoldCode | None = None,
     answer: Mapping[str, Any] | None = None,
 ) -> None:
-    """Mark an open write of a locked case as in doubt. `code` and `answer` as for `lose_answer`."""
+    """Mark an open write of a locked case as in doubt. `code` and `answer` as for `record_doubt`."""
     write.status = WriteStatus.IN_DOUBT
     write.doubt_since = at
     write.outcome = outcome
@@ -259,7 +259,7 @@ def mark_in_doubt(
     write.answer = redact(answer or {})
     write.save()
     if write.kind == WriteKind.ACCEPT_PLAN:
-        take_move(case, "lose_answer", by=SYSTEM, at=at, reason=outcome)
+        take_move(case, "mark_in_doubt", by=SYSTEM, at=at, reason=outcome)
     else:
         note(case, f"doubt_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
 
@@ -321,7 +321,7 @@ def _close_as_not_done(
     write.save()
     if write.kind == WriteKind.ACCEPT_PLAN:
         AcceptAttempt.objects.filter(write=write).update(succeeded=False)
-        take_move(case, "call_off", by=SYSTEM, at=at, reason=outcome)
+        take_move(case, "mark_not_accepted", by=SYSTEM, at=at, reason=outcome)
     else:
         note(case, f"{status.lower()}_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
 

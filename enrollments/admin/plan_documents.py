@@ -20,13 +20,13 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, _request: HttpRequest, _model_admin: object) -> list[tuple[str, str]]:
-        return [("given-up", "Given up"), ("owed", "Not fetched yet"), ("stored", "Stored")]
+        return [("given-up", "Given up"), ("waiting", "Not fetched yet"), ("stored", "Stored")]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[PlanDocument]) -> QuerySet[PlanDocument] | None:
         match self.value():
             case "given-up":
                 return queryset.filter(stored_at__isnull=True, due_at__isnull=True)
-            case "owed":
+            case "waiting":
                 return queryset.filter(stored_at__isnull=True, due_at__isnull=False)
             case "stored":
                 return queryset.filter(stored_at__isnull=False)

@@ -14,7 +14,7 @@ from enrollments.decision.start_dates import earliest_rescission_end
 from enrollments.models import PlanOffer
 from enrollments.states import EnrollmentStatus
 from poa_documents.limits import compared_lines, format_date
-from poa_documents.mail.messages import Attachment, Telling, one_line
+from poa_documents.mail.messages import Attachment, CaseMessage, one_line
 from poa_documents.models import Envelope, MailKind
 from poa_documents.phrases import Phrases, phrases_in
 from poa_documents.states import PoaStatus
@@ -58,7 +58,7 @@ def customers_turn_message(
     address: str,
     contact: str,
     language: str,
-) -> Telling:
+) -> CaseMessage:
     """Write the mail that says what the customer still has to do at Light, and by when."""
     words = phrases_in(language, PHRASES_FILE)
     own, shared = words[kind], words["turn"]
@@ -69,7 +69,7 @@ def customers_turn_message(
     if act_by is not None:
         paragraphs.append(shared["act_by"].format(act_by=format_date(act_by, language)))
     paragraphs.append(shared["done"].format(**values))
-    return Telling(
+    return CaseMessage(
         subject=own["reminder_subject" if is_reminder else "subject"],
         intro=own["intro"].format(**values),
         paragraphs=tuple(paragraphs),
@@ -77,10 +77,10 @@ def customers_turn_message(
     )
 
 
-def go_live_message(*, granted: date, by_pto: bool, address: str, language: str) -> Telling:
+def go_live_message(*, granted: date, by_pto: bool, address: str, language: str) -> CaseMessage:
     words = phrases_in(language, PHRASES_FILE)[MailKind.GO_LIVE_RECEIVED]
     values = {"address": one_line(address, longest=200), "granted": format_date(granted, language)}
-    return Telling(
+    return CaseMessage(
         subject=words["subject"],
         intro=words["intro" if by_pto else "commissioned"].format(**values),
         paragraphs=(words["next"],),
@@ -89,7 +89,7 @@ def go_live_message(*, granted: date, by_pto: bool, address: str, language: str)
 
 def advance_notice_message(
     *, offer: PlanOffer, envelope: Envelope, start: date, last_day: date, address: str, contact: str, language: str
-) -> Telling:
+) -> CaseMessage:
     words = phrases_in(language, PHRASES_FILE)
     own = words[MailKind.ADVANCE_NOTICE]
     values = {
@@ -103,7 +103,7 @@ def advance_notice_message(
         (words[MailKind.PLAN_ACCEPTED]["start"], values["start"]),
         (own["last_day"], values["last_day"]),
     )
-    return Telling(
+    return CaseMessage(
         subject=own["subject"].format(**values),
         intro=own["intro"].format(**values),
         rows=rows,
@@ -123,7 +123,7 @@ def acceptance_message(
     contact: str,
     language: str,
     now: datetime,
-) -> Telling:
+) -> CaseMessage:
     """`documents` has an entry for each document of the plan: its PDF, or None if it cannot be attached."""
     phrases = phrases_in(language, PHRASES_FILE)
     words = phrases[MailKind.PLAN_ACCEPTED]
@@ -148,7 +148,7 @@ def acceptance_message(
         names = [words[kind] for kind, content in documents.items() if (content is not None) is is_attached]
         if names:
             paragraphs.append(words[phrase].format(names=", ".join(names)))
-    return Telling(
+    return CaseMessage(
         subject=words["subject"].format(**values),
         intro=words["intro"].format(**values),
         rows=tuple(rows),
@@ -159,10 +159,10 @@ def acceptance_message(
 
 def service_message(
     *, offer: PlanOffer, envelope: Envelope, start: date, address: str, contact: str, language: str
-) -> Telling:
+) -> CaseMessage:
     phrases = phrases_in(language, PHRASES_FILE)
     words = phrases[MailKind.SERVICE_ACTIVE]
-    return Telling(
+    return CaseMessage(
         subject=words["subject"],
         intro=words["intro"].format(address=one_line(address, longest=200)),
         rows=(*plan_rows(offer, envelope, phrases, language), (words["started"], format_date(start, language))),
@@ -172,7 +172,7 @@ def service_message(
 
 def service_end_message(
     *, plan: str, last_day: date | None, has_begun: bool, address: str, contact: str, language: str, now: datetime
-) -> Telling:
+) -> CaseMessage:
     """Write the mail about the end of service: the last day, what happens then, and whom to call."""
     words = phrases_in(language, PHRASES_FILE)[MailKind.SERVICE_ENDS]
     is_over = last_day is None or last_day < chicago_day(now)
@@ -188,7 +188,7 @@ def service_end_message(
         kind = "over"
     else:
         kind = "ended" if is_over else "ends"
-    return Telling(
+    return CaseMessage(
         subject=words[f"{kind}_subject"].format(**values),
         intro=words[kind].format(**values),
         paragraphs=tuple(

@@ -26,7 +26,7 @@ CODES_BEFORE_SERVICE = {
     EnrollmentStatus.FINALIZED: Waiting.SERVICE_TO_START.value,
 }
 
-_UNDER_WAY = frozenset({Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF, Waiting.TRYING_AGAIN})
+_UNDER_WAY = frozenset({Waiting.CALL_IN_PROGRESS, Waiting.BACKING_OFF, Waiting.RETRYING})
 _TOLD_TO_CUSTOMERS = frozenset(
     {
         HoldCode.AUTHORITY_ENDED,
@@ -35,7 +35,7 @@ _TOLD_TO_CUSTOMERS = frozenset(
         HoldCode.NO_PLANS,
         HoldCode.NO_LEGAL_START,
         HoldCode.SELF_ENROLLED,
-        HoldCode.NOT_READY_THOUGH_COMPLETE,
+        HoldCode.COMPLETE_BUT_NOT_READY,
         HoldCode.CANCEL_REPORTED,
         HoldCode.NOT_ACTIVE_IN_TIME,
     }

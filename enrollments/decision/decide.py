@@ -54,7 +54,7 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
         step = _under_hold(facts, step, now, policy)
     if isinstance(step, Hold) and _can_still_be_accepted(facts):
         step = _with_last_day(step, facts, now, policy)
-    if _was_called_off(facts):
+    if _has_failed_acceptance(facts):
         step = _keep_reading(facts, step, policy)
     if facts.writes_stopped_because and isinstance(step, STOPPED_STEPS):
         return _wait_for_writes(facts, now, policy)
@@ -72,7 +72,7 @@ def _hold_if_unreachable(facts: Facts, step: Step) -> Step:
     An accepted plan is still finalized and watched.
     """
     is_choosing = isinstance(step, (RequestPlans, GiveNotice, AcceptPlan))
-    is_waiting = isinstance(step, Wait) and step.code not in {Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF}
+    is_waiting = isinstance(step, Wait) and step.code not in {Waiting.CALL_IN_PROGRESS, Waiting.BACKING_OFF}
     if not (is_choosing or is_waiting):
         return step
     return Hold(
@@ -96,14 +96,14 @@ def _wait_for_writes(facts: Facts, now: datetime, policy: Policy) -> Wait:
     """Send no writes while operations have stopped them. Deciding again regularly keeps the account readings going."""
     return Wait(
         until=now + policy.collecting_interval,
-        code=Waiting.WRITES_HELD,
+        code=Waiting.WRITES_STOPPED,
         because=f"Operations stopped all writes to Light: {facts.writes_stopped_because}",
         whose_turn=HoldOwner.OPERATIONS,
     )
 
 
-def _was_called_off(facts: Facts) -> bool:
-    """Whether an acceptance was called off because the account did not show it. It may still appear later."""
+def _has_failed_acceptance(facts: Facts) -> bool:
+    """Whether an acceptance was recorded as failed because the account did not show it. It may still appear later."""
     has_failed = facts.status == EnrollmentStatus.OPEN and WriteKind.ACCEPT_PLAN in facts.failed_attempts
     return has_failed and facts.account is not None
 
@@ -132,7 +132,7 @@ def _back_off(facts: Facts, until: datetime, now: datetime, policy: Policy) -> W
         because = "Light could not be reached or asked us to wait. It is tried again automatically."
         return Wait(until=until, code=Waiting.BACKING_OFF, because=because)
     tries = "once" if failing.tries == 1 else f"{failing.tries} times"
-    is_long = now >= failing.since + policy.failing_patience
+    is_long = now >= failing.since + policy.max_failing_time
     return Wait(
         until=until,
         code=Waiting.BACKING_OFF,
@@ -151,7 +151,7 @@ def decide_as_if_live(day: date, facts: Facts, *, now: datetime, policy: Policy)
 def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
     if facts.unsettled is not None:
         return lost_answers.settle(facts.unsettled, now, policy)
-    if _is_reading_requested(facts) or (_was_called_off(facts) and _read_if_due(facts, now, policy)):
+    if _is_reading_requested(facts) or (_has_failed_acceptance(facts) and _read_if_due(facts, now, policy)):
         return ReadAccount(because="There is news about the account; it is read to see what changed.")
     if facts.refused is not None:
         return lost_answers.hold_for_refusal(facts.refused)
@@ -160,7 +160,7 @@ def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
             return _toward_acceptance(facts, now, policy)
         case EnrollmentStatus.ACCEPTING | EnrollmentStatus.IN_DOUBT:
             return Hold(
-                HoldCode.DOUBT_UNSETTLED,
+                HoldCode.OUTCOME_UNKNOWN,
                 HoldOwner.OPERATIONS,
                 because="An acceptance is under way, but no call is on record. Check the account at Light by hand.",
             )
@@ -219,7 +219,7 @@ def _signed_since(moment: datetime, facts: Facts) -> bool:
 
 def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
     """Check the authority, then the account and our attestation, then readiness and go-live, then choose a plan."""
-    if facts.go_live.is_called_off:
+    if facts.go_live.is_job_canceled:
         return Close(because="Every installation at this site was canceled.")
     if without_us := _accepted_without_us(facts):
         return without_us
@@ -456,14 +456,14 @@ def _no_choice(judged: Sequence[tuple[OfferedPlan, Verdict]], facts: Facts, *, a
             "the plan's Electricity Facts Label and ask Light, then release the hold to ask for plans again.",
             act_by=act_by,
         )
-    _, nearest = min(judged, key=lambda pair: _nearness(*pair))
+    _, nearest = min(judged, key=lambda pair: _distance_from_limits(*pair))
     count = len(judged) + facts.left_out_offers
     if nearest.is_only_incomplete:
         return Hold(HoldCode.OFFER_UNCLEAR, HoldOwner.OPERATIONS, because=_unsaid(nearest, count), act_by=act_by)
     return Hold(HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because=_nearest_miss(nearest, count), act_by=act_by)
 
 
-def _nearness(offer: OfferedPlan, verdict: Verdict) -> tuple[bool, int, str]:
+def _distance_from_limits(offer: OfferedPlan, verdict: Verdict) -> tuple[bool, int, str]:
     return not verdict.is_only_incomplete, len(verdict.failures), str(offer.light_plan_uuid)
 
 

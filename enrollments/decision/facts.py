@@ -60,7 +60,7 @@ class GoLiveFacts:
     counted_date: date | None
     is_awaiting_office: bool
     is_conflicting: bool
-    is_called_off: bool
+    is_job_canceled: bool
     by_pto: bool
     embargo_end: date | None = None
     awaited_date: date | None = None

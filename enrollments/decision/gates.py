@@ -151,10 +151,10 @@ def _collecting(
             because=f"The customer still has to give Light: {todo}.{derived}",
             whose_turn=HoldOwner.CUSTOMER,
         )
-    is_stuck = account.status_since is not None and now > account.status_since + policy.complete_patience
-    if is_stuck and HoldCode.NOT_READY_THOUGH_COMPLETE not in facts.settled_codes:
+    is_stuck = account.status_since is not None and now > account.status_since + policy.max_complete_time
+    if is_stuck and HoldCode.COMPLETE_BUT_NOT_READY not in facts.settled_codes:
         return Hold(
-            HoldCode.NOT_READY_THOUGH_COMPLETE,
+            HoldCode.COMPLETE_BUT_NOT_READY,
             HoldOwner.OFFICE,
             because="The customer gave Light everything, but the account is still not ready (status "
             f"“{account.status}”). The credit check may have failed. Ask Light.",
@@ -167,7 +167,7 @@ def _collecting(
 def _unknown_status(
     account: AccountFacts, facts: Facts, next_reading: datetime, now: datetime, policy: Policy
 ) -> Wait | Hold:
-    has_lasted = account.status_since is not None and now > account.status_since + policy.unknown_status_patience
+    has_lasted = account.status_since is not None and now > account.status_since + policy.max_unknown_status_time
     if has_lasted and HoldCode.UNKNOWN_LIGHT_STATUS not in facts.settled_codes:
         return Hold(
             HoldCode.UNKNOWN_LIGHT_STATUS,

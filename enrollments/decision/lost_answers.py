@@ -20,13 +20,15 @@ def settle(write: WriteFacts, now: datetime, policy: Policy) -> Step:
     if write.status == WriteStatus.OPEN:
         lost_at = write.opened_at + policy.max_call_duration
         if now < lost_at:
-            return Wait(until=lost_at, code=Waiting.CALL_UNDER_WAY, because=f"A call is under way: {write.kind.label}.")
+            return Wait(
+                until=lost_at, code=Waiting.CALL_IN_PROGRESS, because=f"A call is in progress: {write.kind.label}."
+            )
     doubt_since = write.doubt_since or now
     read_at = _next_reading(write, doubt_since, policy)
     if now < read_at:
         return Wait(
             until=read_at,
-            code=Waiting.CALL_UNDER_WAY,
+            code=Waiting.CALL_IN_PROGRESS,
             because=f"The answer to “{write.kind.label}” was lost; the account is read again to see if it happened.",
         )
     return SettleDoubt(
@@ -72,7 +74,7 @@ def too_many_failed_attempts(kind: WriteKind, facts: Facts, policy: Policy) -> H
     light_said = f" One attempt was answered: {refusals[-1].rstrip('.')}." if refusals else ""
     if kind == WriteKind.ACCEPT_PLAN and lost:
         return Hold(
-            HoldCode.DOUBT_UNSETTLED,
+            HoldCode.OUTCOME_UNKNOWN,
             HoldOwner.OPERATIONS,
             because=f"“{kind.label}” got no clear answer, and the account did not show the acceptance within "
             f"{_minutes(policy.settling_period)}.{light_said} It may still appear, so it is not sent again "
@@ -89,7 +91,7 @@ def too_many_failed_attempts(kind: WriteKind, facts: Facts, policy: Policy) -> H
             "then release the hold to try again.",
         )
     return Hold(
-        HoldCode.DOUBT_UNSETTLED,
+        HoldCode.OUTCOME_UNKNOWN,
         HoldOwner.OPERATIONS,
         because=f"“{kind.label}” was sent {facts.failed_attempts.count(kind)} times, and the account shows no trace of "
         f"it.{light_said} Check the account at Light by hand, then release the hold to try again.",

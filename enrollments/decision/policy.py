@@ -21,11 +21,11 @@ class Policy:
     fresh_reading: timedelta = timedelta(minutes=5)
     max_call_duration: timedelta = timedelta(minutes=5)
     settling_period: timedelta = timedelta(minutes=10)
-    unknown_status_patience: timedelta = timedelta(days=1)
-    complete_patience: timedelta = timedelta(days=2)
+    max_unknown_status_time: timedelta = timedelta(days=1)
+    max_complete_time: timedelta = timedelta(days=2)
     active_grace: timedelta = timedelta(days=3)
     tries_after_doubt: int = 2
-    failing_patience: timedelta = timedelta(hours=1)
+    max_failing_time: timedelta = timedelta(hours=1)
     min_plan_life: timedelta = timedelta(minutes=5)
     max_calls_a_day: int = 100
     notice_days: int = 0

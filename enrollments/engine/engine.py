@@ -148,7 +148,7 @@ class Engine:
         if facts.hold is not None:
             return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
         because = "Light keeps reporting changes to the account. Switchyard reads it again in a moment."
-        return steps.Wait(until=again, code=steps.Waiting.CALL_UNDER_WAY, because=because)
+        return steps.Wait(until=again, code=steps.Waiting.CALL_IN_PROGRESS, because=because)
 
     def _operations_hold(self, code: HoldCode, because: str, facts: Facts) -> steps.Hold:
         """Return a hold for operations, or the open hold if there is one. Reading continues after a pause."""
@@ -215,7 +215,7 @@ class Engine:
             case steps.Hold():
                 _place_hold(enrollment_id, step, at=at)
             case steps.Wait(code=code) if code in mails.TURN_MAIL_FOR:
-                mails.owe_turn_mail(enrollment_id=enrollment_id, code=code, at=at)
+                mails.schedule_turn_mail(enrollment_id=enrollment_id, code=code, at=at)
             case _:
                 pass
 
@@ -283,7 +283,7 @@ def _retry_state(enrollment: Enrollment) -> dict[str, object]:
     tries = "once" if enrollment.failures == 1 else f"{enrollment.failures} times"
     since = chicago_time(enrollment.failing_since) if enrollment.failing_since else "now"
     return {
-        "next_step": steps.Waiting.TRYING_AGAIN.value,
+        "next_step": steps.Waiting.RETRYING.value,
         "because": f"This step has failed {tries} since {since}. Switchyard retries automatically and asks operations "
         f"after {MAX_FAILURES} failures.",
         "whose_turn": "",
@@ -314,7 +314,7 @@ def _hold_for_operations(enrollment: Enrollment, *, at: datetime) -> None:
         f"Processing this case failed {enrollment.failures} times: {enrollment.last_error.rstrip('.')}. Fix the cause, "
         "then release the hold."
     )
-    hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
+    hold = steps.Hold(HoldCode.REPEATED_FAILURES, HoldOwner.OPERATIONS, because=because)
     try:
         with transaction.atomic():
             holds.place_hold(with_locked_poa(enrollment), hold, at=at)

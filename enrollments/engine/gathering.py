@@ -383,7 +383,7 @@ def _go_live(enrollment: Enrollment) -> GoLiveFacts:
         counted_date=min(counted, default=None),
         is_awaiting_office=bool(awaited),
         is_conflicting=any(job.reports__status == GoLiveReportStatus.CONFLICTING for job in alive),
-        is_called_off=bool(jobs) and not alive,
+        is_job_canceled=bool(jobs) and not alive,
         by_pto=any(job.kind != HardwareKind.EV_CHARGER for job in alive),
         embargo_end=max(embargoes, default=None),
         awaited_date=min(awaited, default=None),

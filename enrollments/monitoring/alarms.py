@@ -13,12 +13,12 @@ from core.dates import chicago_time, short_date
 from core.queue import TaskName
 from poa_documents.seal.keys import WARN_BEFORE_END
 
-NEWS_PATIENCE = timedelta(days=1)
-QUEUE_PATIENCE = timedelta(minutes=2)
-SWEEP_PATIENCE = timedelta(minutes=1)
-RECONCILIATION_PATIENCE = timedelta(days=2)
+MAX_WEBHOOK_DELAY = timedelta(days=1)
+MAX_QUEUE_DELAY = timedelta(minutes=2)
+MAX_SWEEP_AGE = timedelta(minutes=1)
+MAX_RECONCILIATION_AGE = timedelta(days=2)
 MAX_ANCHOR_AGE = timedelta(days=2)
-PAUSE_PATIENCE = timedelta(days=1)
+MAX_PAUSE = timedelta(days=1)
 DAYS_BEFORE_WINDOW_CLOSES = 3
 SWEEP_LABELS: dict[str, str] = {
     TaskName.SWEEP_PROOFS: "go-live proofs",
@@ -167,7 +167,7 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "Unless the text says otherwise, “manage.py release_writes” allows them again. After a restore, reconcile "
             "all accounts first.",
         )
-    silent = [task for task, at in numbers.swept_at.items() if at is None or now - at > SWEEP_PATIENCE]
+    silent = [task for task, at in numbers.swept_at.items() if at is None or now - at > MAX_SWEEP_AGE]
     if silent and numbers.unfinished_cases:
         since = min((at for at in numbers.swept_at.values() if at), default=None)
         yield Alarm(
@@ -177,7 +177,7 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "Check that the scheduler, the queue and the workers are running. Until then, nothing happens "
             "automatically.",
         )
-    if numbers.oldest_due_at is not None and now - numbers.oldest_due_at > QUEUE_PATIENCE:
+    if numbers.oldest_due_at is not None and now - numbers.oldest_due_at > MAX_QUEUE_DELAY:
         yield Alarm(
             AlarmCode.QUEUE_BACKLOG,
             f"Cases due but not processed: {numbers.due_cases}. The oldest has waited "
@@ -185,7 +185,7 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "The workers cannot keep up, or none is running: check their log and start more. Or the call limit is "
             "reached (LIGHT_CALLS_PER_SECOND): then the most urgent cases go first.",
         )
-    if numbers.worked_without_queue_at is not None and now - numbers.worked_without_queue_at <= QUEUE_PATIENCE:
+    if numbers.worked_without_queue_at is not None and now - numbers.worked_without_queue_at <= MAX_QUEUE_DELAY:
         yield Alarm(
             AlarmCode.QUEUE_UNAVAILABLE,
             "The queue accepts no messages: it cannot be reached, is full, or is read-only.",
@@ -199,7 +199,7 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "Correct the clock of that machine (NTP). Until then it takes no cases and writes nothing to Light; other "
             "machines continue.",
         )
-    if numbers.paused_since is not None and now - numbers.paused_since > PAUSE_PATIENCE:
+    if numbers.paused_since is not None and now - numbers.paused_since > MAX_PAUSE:
         yield Alarm(
             AlarmCode.PAUSED_TOO_LONG,
             f"Acceptances have been paused since {short_date(numbers.paused_since)}.",
@@ -231,7 +231,7 @@ def _about_calls(numbers: Numbers) -> Iterator[Alarm]:
 
 def _about_light(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     since = numbers.unreported_change_at
-    if numbers.expects_webhooks and since is not None and now - since > NEWS_PATIENCE:
+    if numbers.expects_webhooks and since is not None and now - since > MAX_WEBHOOK_DELAY:
         yield Alarm(
             AlarmCode.NO_WEBHOOKS,
             f"No webhook has arrived since {short_date(since)}, although accounts at Light changed.",
@@ -256,7 +256,7 @@ def _about_light(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
 
 
 def _about_changes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
-    if numbers.oldest_change_at is not None and now - numbers.oldest_change_at > QUEUE_PATIENCE:
+    if numbers.oldest_change_at is not None and now - numbers.oldest_change_at > MAX_QUEUE_DELAY:
         yield Alarm(
             AlarmCode.CHANGES_NOT_PROCESSED,
             f"A change at a site has not been processed for {_minutes(now - numbers.oldest_change_at)}.",
@@ -339,9 +339,9 @@ def _about_reconciliation(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "Each is listed under Reconciliation runs with what to do.",
         )
     oldest = numbers.oldest_account_at
-    if oldest is None or now - oldest <= RECONCILIATION_PATIENCE:
+    if oldest is None or now - oldest <= MAX_RECONCILIATION_AGE:
         return
-    if numbers.reconciled_at is None or now - numbers.reconciled_at > RECONCILIATION_PATIENCE:
+    if numbers.reconciled_at is None or now - numbers.reconciled_at > MAX_RECONCILIATION_AGE:
         yield Alarm(
             AlarmCode.NOT_RECONCILED,
             "There has been no complete comparison of all accounts at Light with our records for two days.",

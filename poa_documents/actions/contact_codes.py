@@ -19,7 +19,7 @@ from core.dates import chicago_time
 from core.errors import Forbidden
 from installations.models import ContactProof, Customer
 from poa_documents import signer_doubts
-from poa_documents.actions.drafts import owe_mail
+from poa_documents.actions.drafts import schedule_mail
 from poa_documents.actions.mail_returns import confirm_address
 from poa_documents.actions.signer_proofs import NothingToProve, clear_doubts
 from poa_documents.journal import evidence
@@ -82,10 +82,10 @@ def ask_for_code(
     The mail is not queued. The customer is waiting for it, so the caller sends it immediately; the sweep retries it.
 
     :raises TooManyCodes: this browser requested too many
-    :raises TooManyCodesForLink: too many were requested under this link; a new link is owed
+    :raises TooManyCodesForLink: too many were requested under this link; a new link is due
     :raises NothingToProve: there is no earlier address to prove
     """
-    mail = _owe_code(
+    mail = _schedule_code(
         poa_id=poa_id, browser=browser, at=at, ip_address=ip_address, to_earlier_address=to_earlier_address
     )
     if mail is None:
@@ -94,7 +94,7 @@ def ask_for_code(
 
 
 @transaction.atomic
-def _owe_code(
+def _schedule_code(
     *, poa_id: int, browser: str, at: datetime, ip_address: str | None, to_earlier_address: bool
 ) -> CustomerMail | None:
     poa = lock(poa_id)
@@ -107,8 +107,8 @@ def _owe_code(
         raise TooManyCodes(again_at)
     if recent.count() >= CODES_PER_LINK:
         if not is_link_replaced(poa):
-            evidence.record(poa, kind="link_overasked", by=SYSTEM, at=at, details={"codes": CODES_PER_LINK})
-            owe_mail(poa, MailKind.SAFER_LINK, at=at)
+            evidence.record(poa, kind="code_limit_reached", by=SYSTEM, at=at, details={"codes": CODES_PER_LINK})
+            schedule_mail(poa, MailKind.SAFER_LINK, at=at)
         return None
     mail = CustomerMail.objects.create(poa=poa, kind=MailKind.CODE, to_address=earlier, created_at=at, due_at=at)
     ContactCode.objects.create(
@@ -219,7 +219,7 @@ def next_code_at(poa: PoaDocument, browser: str, *, at: datetime) -> datetime | 
 
 
 def is_link_replaced(poa: PoaDocument) -> bool:
-    """Whether a new link is owed, but not sent yet, because too many codes were requested."""
+    """Whether a new link is due, but not sent yet, because too many codes were requested."""
     return poa.mails.filter(kind=MailKind.SAFER_LINK, sent_at__isnull=True, not_needed_at__isnull=True).exists()
 
 
@@ -252,7 +252,7 @@ def _count_wrong_try(poa: PoaDocument, asked: ContactCode, *, ip_address: str | 
     if asked.wrong_tries < TRIES_PER_CODE:
         return CodeAnswer(CodeVerdict.WRONG, TRIES_PER_CODE - asked.wrong_tries)
     evidence.record(
-        poa, kind="code_spent", by=SYSTEM, at=at, details={"code": asked.public_id, "ip_address": ip_address}
+        poa, kind="code_used_up", by=SYSTEM, at=at, details={"code": asked.public_id, "ip_address": ip_address}
     )
     return CodeAnswer(CodeVerdict.SPENT)
 

@@ -221,7 +221,7 @@ def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
     poa.sent_at = at
     poa.due_at = link_expiry(at)
     take_move(poa, "send", by=by, at=at, details={"document_sha256": text.sha256})
-    return owe_mail(poa, MailKind.INVITATION, at=at)
+    return schedule_mail(poa, MailKind.INVITATION, at=at)
 
 
 def resend(poa: PoaDocument, *, by: Actor, at: datetime, details: Mapping[str, Any] | None = None) -> CustomerMail:
@@ -239,7 +239,7 @@ def resend(poa: PoaDocument, *, by: Actor, at: datetime, details: Mapping[str, A
     else:
         raise MoveNotAllowed(subject=str(poa), move="send", status=poa.status)
     evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind, **(details or {})}, is_locked=True)
-    return owe_mail(poa, kind, at=at)
+    return schedule_mail(poa, kind, at=at)
 
 
 @repeatable
@@ -255,7 +255,7 @@ def void_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocumen
     return poa
 
 
-def owe_mail(
+def schedule_mail(
     poa: PoaDocument, kind: MailKind, *, at: datetime, to_address: str = "", once_key: str = ""
 ) -> CustomerMail:
     """Record a due mail in the open transaction, and queue the task that sends it."""
@@ -266,11 +266,11 @@ def owe_mail(
     return mail
 
 
-def owe_case_mail(
+def schedule_case_mail(
     poa: PoaDocument, kind: MailKind, *, case_number: int, once_key: str, at: datetime
 ) -> CustomerMail | None:
     """
-    Record a due mail about an enrollment in the transaction that locked it and its POA. None if it was owed before.
+    Record a due mail about an enrollment in the transaction that locked it and its POA. None if it was recorded before.
 
     `enrollments` sends it, because only that app knows what it says.
     """

@@ -7,7 +7,7 @@ from core.dates import short_date
 from core.errors import InvalidInput
 from core.moves import find_move
 from core.transactions import repeatable
-from poa_documents.actions.drafts import owe_mail
+from poa_documents.actions.drafts import schedule_mail
 from poa_documents.actions.seals import lapse_at
 from poa_documents.guards import SealedFileAltered, check_not_stopped, verify_sealed_file
 from poa_documents.journal import evidence
@@ -36,7 +36,7 @@ def decline_poa(*, poa_id: int, by: Actor, at: datetime, reason: str = "") -> Po
     poa.ended_at, poa.ended_because, poa.due_at = at, reason, None
     poa.signature_kind, poa.signature_text = "", ""
     take_move(poa, "decline", by=by, at=at, reason=reason)
-    owe_mail(poa, MailKind.DECLINED_RECEIPT, at=at)
+    schedule_mail(poa, MailKind.DECLINED_RECEIPT, at=at)
     return poa
 
 
@@ -63,7 +63,7 @@ def revoke_poa(
     poa.ended_at, poa.ended_because, poa.due_at = at, reason, None
     poa.revocation_channel = RevocationChannel(channel)
     take_move(poa, "revoke", by=by, at=at, reason=reason, details=_receipt_details(poa))
-    owe_mail(poa, MailKind.REVOKED_RECEIPT, at=at)
+    schedule_mail(poa, MailKind.REVOKED_RECEIPT, at=at)
     return poa
 
 

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from core.actors import SYSTEM
 from installations.models import ContactChange
-from poa_documents.actions.drafts import STATUSES_WITH_PAGE, owe_mail
+from poa_documents.actions.drafts import STATUSES_WITH_PAGE, schedule_mail
 from poa_documents.actions.mail_returns import announce_customer_change, settle_address_failures
 from poa_documents.journal import evidence
 from poa_documents.links import address_of, hash_of, new_token
@@ -62,7 +62,7 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
         poa = lock(poa_id)
         retire_link(poa, LinkEnd.ADDRESS_CHANGED, at=at)
         if notice is None and not is_dead:  # mail to a failing address is not read
-            notice = owe_mail(poa, MailKind.ADDRESS_CHANGED, at=at, to_address=change.old_email)
+            notice = schedule_mail(poa, MailKind.ADDRESS_CHANGED, at=at, to_address=change.old_email)
         evidence.record(
             poa,
             kind="contact_changed",
@@ -90,5 +90,5 @@ def _send_new_links(customer_id: int, ended: list[int], *, at: datetime) -> None
         kind = MailKind.INVITATION if poa.status == PoaStatus.SENT else MailKind.HOME_LINK
         if not poa.mails.unsent().filter(kind=kind, due_at__isnull=False).exists():
             evidence.record(poa, kind="resend", by=SYSTEM, at=at, details={"mail": kind})
-            owe_mail(poa, kind, at=at)
+            schedule_mail(poa, kind, at=at)
     announce_customer_change(customer_id, at=at)

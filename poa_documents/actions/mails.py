@@ -1,5 +1,5 @@
 """
-Mails to the customer: a row says what is owed, and the text and the link are created when it is sent.
+Mails to the customer: a row says which mail is due; the text and the link are created when it is sent.
 
 After a crash between sending and recording, a mail is sent again: twice is better than never. A mail without a link
 keeps its Message-ID, so that mail programs show it once. One with a link gets a new ID, because the first link no
@@ -30,7 +30,7 @@ from poa_documents.actions.mail_returns import announce_customer_change, record_
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
 from poa_documents.journal import evidence
 from poa_documents.links import IDLE_MINUTES, link_expiry, signed_link_expiry
-from poa_documents.mail.messages import Telling, compose, compose_telling
+from poa_documents.mail.messages import CaseMessage, compose, compose_case_message
 from poa_documents.mail.refusals import is_address_rejected, may_have_been_sent
 from poa_documents.mail.reminders import next_sending_hour
 from poa_documents.models import (
@@ -95,7 +95,7 @@ class MailNotReady(Exception):
         self.after = after
 
 
-Teller = Callable[[CustomerMail], Telling | None]
+Teller = Callable[[CustomerMail], CaseMessage | None]
 """Says what a mail about an enrollment tells, right before it is sent; None when it is not true any more."""
 
 
@@ -110,7 +110,7 @@ class _Claim:
 
 def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> MailOutcome:
     """
-    Send one owed mail. A link in it is created now, for this mail only, and ends the previous one.
+    Send one due mail. A link in it is created now, for this mail only, and ends the previous one.
 
     A failure is recorded on the row and retried later. After the last try, staff must resend it. If the server
     permanently rejects the address, all mail to it is held. `tell` is for mails about an enrollment, which only
@@ -120,14 +120,14 @@ def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> Mail
     if isinstance(claim, MailOutcome):
         return claim
     try:
-        telling = tell(claim.mail) if tell is not None else None
-        if tell is not None and telling is None:
+        content = tell(claim.mail) if tell is not None else None
+        if tell is not None and content is None:
             _drop(mail_id, at=at)
             return MailOutcome.NOT_NEEDED
-        if telling is not None and telling.button and not claim.is_on_paper:
+        if content is not None and content.button and not claim.is_on_paper:
             # Created only now, because it ends the previous link: a mail that is not sent must not do that.
             claim = replace(claim, link=_link_for(claim, at=at))
-        message = _compose(claim, telling)
+        message = _compose(claim, content)
     except MailNotReady as reason:
         _wait(mail_id, until=at + reason.after)
         return MailOutcome.NOT_DUE
@@ -144,9 +144,9 @@ def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> Mail
     return MailOutcome.SENT
 
 
-def _compose(claim: _Claim, telling: Telling | None) -> EmailMultiAlternatives:
-    if telling is not None:
-        return compose_telling(claim.mail, claim.poa, telling, link=claim.link)
+def _compose(claim: _Claim, content: CaseMessage | None) -> EmailMultiAlternatives:
+    if content is not None:
+        return compose_case_message(claim.mail, claim.poa, content, link=claim.link)
     pdf = read_signed_pdf(claim.poa) if claim.mail.kind == MailKind.SIGNED_COPY else None
     message = compose(claim.mail, claim.poa, link=claim.link, code=claim.code, pdf=pdf)
     if claim.code:

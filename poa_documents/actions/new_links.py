@@ -9,7 +9,7 @@ from core.errors import Conflict
 from core.transactions import repeatable
 from installations.models import Installation, Site
 from installations.states import InstallationStatus
-from poa_documents.actions.drafts import STATUSES_WITH_PAGE, owe_mail, resend
+from poa_documents.actions.drafts import STATUSES_WITH_PAGE, resend, schedule_mail
 from poa_documents.guards import why_stopped
 from poa_documents.links import link_expiry
 from poa_documents.models import LINK_MAILS, MailKind, PoaDocument
@@ -47,7 +47,7 @@ def send_new_link(*, poa_id: int, at: datetime, ip_address: str | None) -> None:
         poa.ended_at, poa.ended_because, poa.due_at = None, "", link_expiry(at)
         take_move(poa, "renew", by=SYSTEM, at=at, reason="Requested on the page of the expired link.", details=asked)
         announce_case_change(site_id=poa.site_id, at=at)
-        owe_mail(poa, MailKind.INVITATION, at=at)
+        schedule_mail(poa, MailKind.INVITATION, at=at)
     elif poa.status in {PoaStatus.SENT, *STATUSES_WITH_PAGE} and not _goes_by_post(poa):
         resend(poa, by=SYSTEM, at=at, details=asked)
     else:

@@ -9,7 +9,7 @@ from core.company_rules import current_rules
 from core.transactions import repeatable
 from installations.models import Installation
 from installations.states import InstallationStatus
-from poa_documents.actions.drafts import owe_mail
+from poa_documents.actions.drafts import schedule_mail
 from poa_documents.guards import why_stopped
 from poa_documents.journal import evidence
 from poa_documents.mail import reminders
@@ -34,7 +34,7 @@ def configured_policy() -> ReminderPolicy:
 @repeatable
 def consider_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
     """
-    Owe the customer a reminder if one is due, and set when to check again. A repeat owes no second one.
+    Schedule a reminder if one is due, and set when to check again. A repeat schedules no second one.
 
     If several were missed, the next is counted from the last mail that was sent.
     """
@@ -51,11 +51,11 @@ def consider_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
     invitation_id = _newest_invitation(poa)
     number = poa.mails.filter(kind=MailKind.REMINDER, pk__gt=invitation_id).count() + 1
     evidence.record(poa, kind="remind", by=SYSTEM, at=at, details={"number": number})
-    return owe_mail(poa, MailKind.REMINDER, at=at, once_key=f"reminder:{invitation_id}:{number}")
+    return schedule_mail(poa, MailKind.REMINDER, at=at, once_key=f"reminder:{invitation_id}:{number}")
 
 
 def is_still_wanted(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
-    """Whether an owed reminder is still due. The time of day does not matter: it waits until the morning."""
+    """Whether a scheduled reminder is still due. The time of day does not matter: it waits until the morning."""
     due_at = reminders.reminder_due_at(invitation_of(poa, excluding=mail), configured_policy())
     expires_at = poa.token_expires_at
     return due_at is not None and due_at <= at and expires_at is not None and at <= expires_at

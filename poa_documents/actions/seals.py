@@ -16,7 +16,7 @@ from core.due_rows import Backoff
 from core.stored_files import FileNotStored, StoredFile, store
 from core.transactions import repeatable
 from poa_documents.actions import issuer_answers, timestamps
-from poa_documents.actions.drafts import owe_mail
+from poa_documents.actions.drafts import schedule_mail
 from poa_documents.guards import STORED_AFTER_END, why_stopped
 from poa_documents.journal import evidence
 from poa_documents.models import MailKind, PoaDocument, SealTimestamp
@@ -150,7 +150,7 @@ def _conclude(
     if why_stopped(poa.customer_id):
         poa.suspended_because = "A stop signal was reported while the signed document was being stored."
         take_move(poa, "suspend", by=SYSTEM, at=at, reason=poa.suspended_because)
-    owe_mail(poa, MailKind.SIGNED_COPY, at=at)
+    schedule_mail(poa, MailKind.SIGNED_COPY, at=at)
     return SealOutcome.SEALED
 
 

@@ -10,7 +10,7 @@ from core.errors import Conflict
 from core.moves import MoveNotAllowed
 from core.transactions import repeatable
 from installations.models import Customer
-from poa_documents.actions.drafts import owe_mail, void_poa
+from poa_documents.actions.drafts import schedule_mail, void_poa
 from poa_documents.actions.lifecycle import check_not_ahead, check_received_at, suspend_poa
 from poa_documents.journal import evidence
 from poa_documents.models import MailKind, PoaDocument, RevocationChannel, StopKind, StopSignal
@@ -55,7 +55,7 @@ def withdraw_econsent(
     poa.save(update_fields=["paper_wanted_at", "paper_wanted_channel"])
     details = {"channel": poa.paper_wanted_channel, "received_at": poa.paper_wanted_at, "status": poa.status}
     evidence.record(poa, kind="econsent_withdrawn", by=by, at=at, details=details)
-    owe_mail(poa, MailKind.PAPER_RECEIPT, at=at)
+    schedule_mail(poa, MailKind.PAPER_RECEIPT, at=at)
     announce_case_change(site_id=poa.site_id, at=at)
     return poa
 

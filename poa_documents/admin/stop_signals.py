@@ -23,7 +23,7 @@ def _end(context: ButtonContext) -> str:
 
 @admin.register(StopSignal)
 class StopSignalAdmin(RecordAdmin):
-    list_display = ("customer", "kind", "received_at", "recorded_by", "how_it_stands")
+    list_display = ("customer", "kind", "received_at", "recorded_by", "state_label")
     list_filter = ("kind", "received_at", "ended_at")
     search_fields = ("customer__first_name__unaccented", "customer__last_name__unaccented", "source")
     list_select_related = ("customer",)
@@ -45,9 +45,9 @@ class StopSignalAdmin(RecordAdmin):
         ),
     )
 
-    @display(description="State", label={"Stands": "danger", "Ended": "success"})
-    def how_it_stands(self, signal: StopSignal) -> str:
+    @display(description="State", label={"In force": "danger", "Ended": "success"})
+    def state_label(self, signal: StopSignal) -> str:
         return self.state_of(signal)
 
     def state_of(self, record: StopSignal) -> str:
-        return "Ended" if record.ended_at else "Stands"
+        return "Ended" if record.ended_at else "In force"

@@ -29,7 +29,7 @@ class Attachment:
 
 
 @dataclass(frozen=True)
-class Telling:
+class CaseMessage:
     """The text of a mail about an enrollment, written by `enrollments` in the customer's language."""
 
     subject: str
@@ -84,22 +84,22 @@ def compose(
     return message
 
 
-def compose_telling(
-    mail: CustomerMail, poa: PoaDocument, telling: Telling, *, link: str = ""
+def compose_case_message(
+    mail: CustomerMail, poa: PoaDocument, content: CaseMessage, *, link: str = ""
 ) -> EmailMultiAlternatives:
     """Return a message about an enrollment. With `link` it has a button; without, it says how to reach the page."""
     phrases = phrases_in(poa.customer.language)["mail"]
     context = {
         "link": link,
-        "button": telling.button,
+        "button": content.button,
         "private_link": phrases["private_link"],
-        "subject": telling.subject,
-        "intro": telling.intro,
-        "rows": telling.rows,
-        "paragraphs": [*telling.paragraphs, phrases["newest_link"] if link else _where_the_page_is(poa)],
+        "subject": content.subject,
+        "intro": content.intro,
+        "rows": content.rows,
+        "paragraphs": [*content.paragraphs, phrases["newest_link"] if link else _where_the_page_is(poa)],
     }
     message = _message(mail, poa, context)
-    for attachment in telling.attachments:
+    for attachment in content.attachments:
         message.attach(attachment.name, attachment.content, attachment.content_type)
     return message
 

@@ -442,7 +442,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='customermail',
-            constraint=models.UniqueConstraint(condition=models.Q(('once_key', ''), _negated=True), fields=('once_key',), name='mail_owed_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('once_key', ''), _negated=True), fields=('once_key',), name='mail_scheduled_once'),
         ),
         migrations.AddIndex(
             model_name='contactcode',

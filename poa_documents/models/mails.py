@@ -153,7 +153,7 @@ class CustomerMail(MirroredRecord):
     class Meta:
         ordering = ("created_at", "pk")
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["once_key"], condition=~Q(once_key=""), name="mail_owed_once"),
+            models.UniqueConstraint(fields=["once_key"], condition=~Q(once_key=""), name="mail_scheduled_once"),
         ]
 
     def __str__(self) -> str:

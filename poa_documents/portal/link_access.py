@@ -121,7 +121,7 @@ def show_code_page(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     if again_at is not None and (was_refused or not state.is_open):
         alert = words["too_many"].format(again=format_time(again_at, language), contact=current_rules().contact)
     elif actions.is_link_replaced(poa):
-        alert = words["overasked"]
+        alert = words["code_limit_reached"]
     elif asked is not None and state.is_open and asked.mail.sent_at is None and asked.mail.last_error:
         alert = words["not_mailed"]
     error = code_error(request, state, words)

@@ -94,7 +94,7 @@ def _let_doubt_end(cases: "Cases") -> None:
         held = Hold.objects.filter(released_at=None)
         unsettled = LightWrite.objects.filter(status__in=UNSETTLED_WRITE_STATUSES)
         refused_again = Q(enrollment__status=EnrollmentStatus.ACCEPTED, enrollment__in=compared)
-        asked_for = list(held.filter(code=HoldCode.DOUBT_UNSETTLED).exclude(refused_again))
+        asked_for = list(held.filter(code=HoldCode.OUTCOME_UNKNOWN).exclude(refused_again))
         if not asked_for and not unsettled.exclude(enrollment__in=held.values("enrollment_id")).exists():
             break
         for hold in asked_for:

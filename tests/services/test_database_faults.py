@@ -154,7 +154,7 @@ def test_P3_aborted_transaction_is_repeated_without_a_call(
     assert logged("The database aborted")  # recording the answer, or what else wanted the case at that moment
     assert stack.calls(case, "accept") == 1
     assert stack.calls(case, "finalize") == 1
-    assert not case.events.filter(name="lose_answer").exists()
+    assert not case.events.filter(name="mark_in_doubt").exists()
 
 
 def test_P3_deadlocked_transactions_both_finish(stack: Stack) -> None:

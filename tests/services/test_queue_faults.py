@@ -103,7 +103,7 @@ def test_Q2_kill_during_the_call_is_settled_by_reading(stack: Stack) -> None:
 
     stack.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER)
     assert stack.calls(case, "accept") == 1
-    assert case.events.filter(name="lose_answer").count() == 1
+    assert case.events.filter(name="mark_in_doubt").count() == 1
 
 
 def test_Q3_kill_between_answer_and_commit_accepts_once(stack: Stack) -> None:
@@ -379,7 +379,7 @@ def test_D8_worker_with_a_wrong_clock_takes_no_case(stack: Stack, hours: int) ->
 
         stack.until_finalized(case)
 
-        assert not case.events.filter(name="lose_answer").exists()
+        assert not case.events.filter(name="mark_in_doubt").exists()
         assert WrongClock.objects.filter(problem__contains="26 h").exists()
 
 
@@ -416,7 +416,7 @@ def test_Q12_always_failing_case_becomes_a_hold(stack: Stack) -> None:
     stack.until_finalized(*sound)
     assert pauses[-1] > 10 * pauses[0] > timedelta(0)
     hold = Hold.objects.get(enrollment=broken, released_at=None)
-    assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
+    assert (hold.code, hold.owner) == (HoldCode.REPEATED_FAILURES, HoldOwner.OPERATIONS)
     assert stack.calls(broken, "accept") == 0
     Enrollment.objects.filter(pk=broken.pk).update(light_account=broken.light_account)
     stack.check()

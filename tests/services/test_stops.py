@@ -30,7 +30,7 @@ def hold_all() -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    ("stop", "waiting"), [(pause_all, Waiting.PAUSED), (hold_all, Waiting.WRITES_HELD)], ids=["pause", "system_hold"]
+    ("stop", "waiting"), [(pause_all, Waiting.PAUSED), (hold_all, Waiting.WRITES_STOPPED)], ids=["pause", "system_hold"]
 )
 def test_U8_no_acceptance_starts_after_a_pause(
     stack: Stack, stop: Callable[[], Callable[[], object]], waiting: Waiting

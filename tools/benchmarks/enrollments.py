@@ -103,7 +103,7 @@ def ours_at_once(stack: Stack, cases: list[Enrollment]) -> float:
 def _is_work_left() -> bool:
     """Mails, plan documents or webhooks that come after the enrollments, and would slow the loop."""
     at = now()
-    due = (plan_documents.due_documents, mails.due_news, webhook_processing.due_deliveries)
+    due = (plan_documents.due_documents, mails.due_case_mails, webhook_processing.due_deliveries)
     return any(find(at=at, limit=1) for find in due)
 
 

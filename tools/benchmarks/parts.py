@@ -17,7 +17,7 @@ import psycopg
 
 ROOT = Path(__file__).resolve().parents[2]
 WEBHOOK_SECRET = "webhook-secret-of-the-benchmarks"
-PATIENCE_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 
 
 class NeverCame(Exception):
@@ -85,7 +85,7 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def until(holds: Callable[[], object], wish: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+def until(holds: Callable[[], object], wish: str, *, seconds: float = MAX_WAIT_SECONDS) -> None:
     """:raises NeverCame: it did not happen in time"""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -214,7 +214,7 @@ BUGS: tuple[Bug, ...] = (
         name="a-dead-workers-call-counts-as-not-made",
         invariant="I5",
         file="enrollments/actions/writes.py",
-        old='        lose_answer(write.pk, outcome="The worker stopped before it stored an answer.", at=at)',
+        old='        record_doubt(write.pk, outcome="The worker stopped before it stored an answer.", at=at)',
         new='        close_not_done(write.pk, outcome="The worker stopped before it stored an answer.", at=at)',
         why="What a dead worker sent is sent again without asking Light whether it happened.",
         noticed_by=(f"{CRASHES}::test_worker_killed_around_a_call_changes_no_outcome",),

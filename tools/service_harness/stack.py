@@ -38,7 +38,7 @@ from tools.service_harness.servers import ROOT, Servers
 from tools.service_harness.waits import LEASE_SECONDS
 from tools.service_harness.wire import Wire, WireState
 
-PATIENCE_SECONDS = 180.0
+MAX_WAIT_SECONDS = 180.0
 LOOK_SECONDS = 0.1
 CHECK_SECONDS = 2.0
 READ_FILES = frozenset({"I7", "I11"})
@@ -190,7 +190,7 @@ class Stack:
         """The same, watched with one query for any number of them."""
         cases = [self.open_case(**details) for _ in range(count)]
         ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
-        patience = PATIENCE_SECONDS + 2 * count
+        patience = MAX_WAIT_SECONDS + 2 * count
         self.until(
             lambda: not busy(ours).exists() and not ours.filter(attested_at__isnull=True).exists(),
             "Light knows the customers",
@@ -220,7 +220,7 @@ class Stack:
         holds: Callable[[], object],
         wish: str,
         *,
-        seconds: float = PATIENCE_SECONDS,
+        seconds: float = MAX_WAIT_SECONDS,
         is_checked: bool = True,
     ) -> float:
         """
@@ -257,7 +257,7 @@ class Stack:
         broken += [f"I12: {name} stands in the logs" for name, link in self._links() if link in written]
         assert not broken, "\n".join([*broken, self.last_words()])
 
-    def until_finalized(self, *cases: Enrollment, seconds: float = PATIENCE_SECONDS) -> float:
+    def until_finalized(self, *cases: Enrollment, seconds: float = MAX_WAIT_SECONDS) -> float:
         """Wait until each case was accepted and finalized exactly once, and nothing is in doubt."""
         took = self.until(
             lambda: all(_fresh(case).status == EnrollmentStatus.FINALIZED and _is_at_rest(case) for case in cases),
@@ -369,7 +369,7 @@ def held_row(case: Enrollment) -> Iterator[None]:
             with transaction.atomic():
                 Enrollment.objects.select_for_update(no_key=True).get(pk=case.pk)
                 locked.set()
-                enough.wait(PATIENCE_SECONDS)
+                enough.wait(MAX_WAIT_SECONDS)
         finally:
             connection.close()
 

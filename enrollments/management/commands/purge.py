@@ -8,7 +8,14 @@ from django.core.management.base import BaseCommand, CommandError
 from core import clock
 from core.actors import OPERATOR
 from core.dates import chicago_day
-from enrollments.actions.retention import Candidate, StillKept, candidates, destroy, destroy_files, open_subjects
+from enrollments.actions.retention import (
+    Candidate,
+    NotDueForDestruction,
+    candidates,
+    destroy,
+    destroy_files,
+    open_subjects,
+)
 
 
 class Command(BaseCommand):
@@ -26,7 +33,7 @@ class Command(BaseCommand):
         for candidate in candidates(today=today):
             if not candidate.is_due(today):
                 kept += 1
-                self._say_kept(candidate)
+                self._print_kept(candidate)
             elif dry_run:
                 destroyed += 1
                 self.stdout.write(
@@ -35,7 +42,7 @@ class Command(BaseCommand):
             else:
                 try:
                     proof = destroy(candidate, by=OPERATOR, at=at)
-                except StillKept as reason:
+                except NotDueForDestruction as reason:
                     failed += 1
                     self.stderr.write(f"kept: {reason}")
                 else:
@@ -55,7 +62,7 @@ class Command(BaseCommand):
                 "Destroyed files in the admin. The next run tries again."
             )
 
-    def _say_kept(self, candidate: Candidate) -> None:
+    def _print_kept(self, candidate: Candidate) -> None:
         until = f"until {candidate.term.until}" if candidate.term.until else "permanently"
         why = candidate.obstacle or candidate.term.because
         self.stdout.write(f"kept: {candidate.subject}, {until}: {why}")

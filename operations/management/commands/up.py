@@ -56,7 +56,7 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from None
         try:
             take_over(at=clock.now())
-            finished = server.run(on_ready=lambda: self._say_ready(options["host"], server.port))
+            finished = server.run(on_ready=lambda: self._print_ready(options["host"], server.port))
         except PartStopped as problem:
             raise CommandError(str(problem)) from None
         if not finished:
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         except ImproperlyConfigured as problem:
             raise CommandError(str(problem)) from None
 
-    def _say_ready(self, host: str, port: int) -> None:
+    def _print_ready(self, host: str, port: int) -> None:
         start = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self.stdout.write(f"Switchyard is ready: {start}/ (office {start}/admin/, technicians {start}/field/)")
         if urlsplit(settings.SITE_URL).netloc != urlsplit(start).netloc:

@@ -166,7 +166,7 @@ class Flow:
         self.process_case_changes(enrollment)
         wakeups.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
         word = self.engine.advance(enrollment.pk)
-        self.send_news()
+        self.send_case_mail()
         enrollment.refresh_from_db()
         return word
 
@@ -175,10 +175,10 @@ class Flow:
         if CaseChange.objects.filter(site_id=enrollment.site_id).exists():
             case_opening.reconsider_site(site_id=enrollment.site_id, at=self.clock.at)
 
-    def send_news(self) -> None:
+    def send_case_mail(self) -> None:
         """Send the mail owed to customers about their cases, as the workers do."""
-        for mail_id in mails.due_news(at=self.clock.at, limit=100):
-            mails.send_news(mail_id=mail_id, at=self.clock.at)
+        for mail_id in mails.due_case_mails(at=self.clock.at, limit=100):
+            mails.send_case_mail(mail_id=mail_id, at=self.clock.at)
 
     def live(self, enrollment: Enrollment, span: timedelta, until: Callable[[], bool] = lambda: False) -> None:
         """Let time pass, waking the engine whenever the case is due."""
@@ -189,7 +189,7 @@ class Flow:
             wake = min(enrollment.due_at or end, enrollment.lease_until or end, end)
             self.pass_time(max(wake - self.clock.at, timedelta(seconds=1)))
             self.engine.advance(enrollment.pk)
-            self.send_news()
+            self.send_case_mail()
         enrollment.refresh_from_db()
 
     # What we and Light have on record

@@ -147,7 +147,7 @@ def test_lost_answer_after_the_notice_is_accepted_once(notice_flow: Flow, fault:
     notice_flow.live(case, timedelta(hours=2))
     if fault == "drop_before":  # a person compares before it is sent again
         hold = case.holds.get(released_at__isnull=True)
-        assert hold.code == HoldCode.DOUBT_UNSETTLED
+        assert hold.code == HoldCode.OUTCOME_UNKNOWN
         holds.release_hold(hold_id=hold.pk, reason="Light has no acceptance.", by=OFFICE, at=notice_flow.clock.at)
     notice_flow.live(case, timedelta(days=10), until=lambda: case.status == EnrollmentStatus.FINALIZED)
 
@@ -267,7 +267,7 @@ def test_superseded_notice_letter_is_not_posted(notice_flow: Flow) -> None:
     case, letter = announced_by_post(notice_flow)
 
     notice_flow.live(case, timedelta(days=15), until=lambda: AdvanceNotice.objects.count() == 2)
-    notice_flow.send_news()
+    notice_flow.send_case_mail()
 
     letter.refresh_from_db()
     assert letter.state == MailState.OVERTAKEN

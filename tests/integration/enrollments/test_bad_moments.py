@@ -100,7 +100,7 @@ def test_accepted_case_keeps_its_authority_after_a_newer_signature(flow: Flow, m
         monkeypatch.undo()
         accept(*args, **kwargs)
         write = LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN)
-        writes.lose_answer(write.pk, outcome="Lost.", at=flow.clock.at)
+        writes.record_doubt(write.pk, outcome="Lost.", at=flow.clock.at)
         writes.close_not_done(write.pk, outcome="Light's reading lags.", at=flow.clock.at)
         flow.sign(case.installations.get())
         flow.pass_time(timedelta(minutes=6))
@@ -149,13 +149,13 @@ def test_older_attestation_is_not_taken_for_the_lost_one(flow: Flow, monkeypatch
     record = flow.light.record_client_agent
     tries = []
 
-    def lose_answer(*args: Any, **kwargs: Any) -> None:
+    def mark_in_doubt(*args: Any, **kwargs: Any) -> None:
         tries.append(kwargs["accepted_at"])
         if len(tries) == 1:
             raise InDoubt("The request was lost.")
         record(*args, **kwargs)
 
-    monkeypatch.setattr(flow.light, "record_client_agent", lose_answer)
+    monkeypatch.setattr(flow.light, "record_client_agent", mark_in_doubt)
 
     flow.live(case, timedelta(hours=2))
 
@@ -202,7 +202,7 @@ def test_accepted_plan_not_named_by_light_needs_a_person(flow: Flow, monkeypatch
     flow.live(case, timedelta(hours=2))
 
     assert case.status == EnrollmentStatus.IN_DOUBT
-    assert case.holds.get(released_at__isnull=True).code == HoldCode.DOUBT_UNSETTLED
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.OUTCOME_UNKNOWN
     monkeypatch.undo()
     flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED

@@ -55,7 +55,7 @@ def test_Q12_failing_record_waits_longer_each_time_then_holds(flow: Flow) -> Non
     assert all(later > earlier * 1.5 for earlier, later in pairwise(pauses))
     assert len({pause / (engine.BACKOFF.first * 2**tries) for tries, pause in enumerate(pauses)}) > 1
     hold = Hold.objects.get(enrollment_id=broken.pk, released_at=None)
-    assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
+    assert (hold.code, hold.owner) == (HoldCode.REPEATED_FAILURES, HoldOwner.OPERATIONS)
     assert "CannotDecrypt" in hold.because
     assert hold.because.endswith("Fix the cause, then release the hold.")
     assert Enrollment.objects.only("lease_until").get(pk=broken.pk).lease_until is None
@@ -79,7 +79,7 @@ def test_Q12_case_with_unwritable_journal_needs_a_person(
         flow.live(case, timedelta(hours=2))
 
     hold = case.holds.get(released_at=None)
-    assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
+    assert (hold.code, hold.owner) == (HoldCode.REPEATED_FAILURES, HoldOwner.OPERATIONS)
     assert "nobody foresaw" in hold.because
     assert case.lease_until is None
     flow.pass_time(timedelta(hours=1))

@@ -54,7 +54,7 @@ def test_B2_copy_elsewhere_writes_nothing_and_explains(
     write_guard.why_writes_are_stopped()
     copied_elsewhere(monkeypatch)
 
-    assert flow.run(case) == Waiting.WRITES_HELD
+    assert flow.run(case) == Waiting.WRITES_STOPPED
 
     assert f"LIGHT_WRITES_ALLOWED_FOR={copy_guard.current_place()}" in case.because
     assert not LightWrite.objects.exists()

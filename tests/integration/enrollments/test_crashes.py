@@ -178,7 +178,7 @@ def test_late_answer_to_a_canceled_call_is_kept(flow: Flow, monkeypatch: pytest.
     def slow_accept(*args: Any, **kwargs: Any) -> Any:
         answer = accept(*args, **kwargs)
         write = LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN)
-        writes.lose_answer(write.pk, outcome="Taken for dead.", at=flow.clock.at)
+        writes.record_doubt(write.pk, outcome="Taken for dead.", at=flow.clock.at)
         writes.close_not_done(write.pk, outcome="Not shown in time.", at=flow.clock.at)
         return answer
 

@@ -133,7 +133,7 @@ def test_finished_customer_is_not_reminded(flow: Flow) -> None:
 def test_owed_mail_is_dropped_once_details_arrive(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.pass_time(timedelta(hours=2))
-    mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
+    mails.schedule_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
     flow.finish_at_light(case)
     link_before = PoaDocument.objects.get().token_hash
 
@@ -146,12 +146,12 @@ def test_owed_mail_is_dropped_once_details_arrive(flow: Flow) -> None:
 def test_mail_asks_for_nothing_the_page_does_not(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.pass_time(timedelta(hours=2))
-    mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
+    mails.schedule_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
     with transaction.atomic():
-        hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because="Our own trouble.")
+        hold = steps.Hold(HoldCode.REPEATED_FAILURES, HoldOwner.OPERATIONS, because="Our own trouble.")
         holds.place_hold(lock_case(case.pk), hold, at=flow.clock.at)
 
-    flow.send_news()
+    flow.send_case_mail()
 
     assert turn_mails(MailKind.DETAILS_MISSING) == []
 

@@ -127,7 +127,7 @@ def test_lost_acceptance_answer_is_settled_by_reading(flow: Flow) -> None:
     assert attempt.succeeded
     assert attempt.write.status == WriteStatus.DONE
     assert attempt.write.doubt_since is not None
-    assert case.events.filter(name="lose_answer").exists()
+    assert case.events.filter(name="mark_in_doubt").exists()
 
 
 def test_opt_out_before_the_start_ends_the_case(flow: Flow) -> None:

@@ -63,7 +63,7 @@ def accept(flow: Flow, case: Enrollment) -> None:
 def send(flow: Flow, *, after: timedelta = timedelta(0)) -> None:
     """Send what is owed, without calling Light."""
     flow.clock.at += after
-    flow.send_news()
+    flow.send_case_mail()
 
 
 def told(flow: Flow, case: Enrollment) -> AdvanceNotice:
@@ -134,7 +134,7 @@ def test_acceptance_mail_waits_for_plan_documents(flow: Flow) -> None:
 def test_no_notice_after_an_objection(notice_flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = notice_flow.case()
     with monkeypatch.context() as unsent:
-        unsent.setattr(Flow, "send_news", lambda _flow: None)
+        unsent.setattr(Flow, "send_case_mail", lambda _flow: None)
         told(notice_flow, case)
     customer_holds.hold_for_customer(
         enrollment_id=case.pk, by=Actor.customer(case.customer.public_id), at=notice_flow.clock.at
@@ -178,7 +178,7 @@ def test_accepted_plan_is_announced_even_after_revocation(flow: Flow) -> None:
 def test_plan_that_ended_before_the_mail_is_not_announced(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case()
     with monkeypatch.context() as unsent:
-        unsent.setattr(Flow, "send_news", lambda _flow: None)
+        unsent.setattr(Flow, "send_case_mail", lambda _flow: None)
         accept(flow, case)
     flow.simulator.control.cancel(str(case.light_account_uuid))
     flow.live(case, timedelta(days=2), until=lambda: case.status == EnrollmentStatus.ENDED)
@@ -226,7 +226,7 @@ def test_hostile_names_stay_on_one_line(notice_flow: Flow) -> None:
 def test_two_simultaneous_checks_owe_one_mail(flow: Flow) -> None:
     case = flow.case()
     ready(flow, case)
-    again = mails.owe_go_live_news(enrollment_id=case.pk, at=flow.clock.at)
+    again = mails.schedule_go_live_mail(enrollment_id=case.pk, at=flow.clock.at)
     send(flow)
 
     assert again is None

@@ -56,14 +56,14 @@ def test_circular_turn_backs_off_and_ends_with_a_person(flow: Flow, monkeypatch:
     case.refresh_from_db()
     assert case.due_at is not None
     assert case.due_at > flow.clock.at
-    assert (case.next_step, case.failures) == (Waiting.TRYING_AGAIN, 1)
+    assert (case.next_step, case.failures) == (Waiting.RETRYING, 1)
     assert "once since" in case.because
     for _ in range(MAX_FAILURES - 1):
         flow.pass_time(timedelta(hours=2))
         flow.engine.advance(case.pk)
     hold = open_hold(case)
     assert hold is not None
-    assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
+    assert (hold.code, hold.owner) == (HoldCode.REPEATED_FAILURES, HoldOwner.OPERATIONS)
 
 
 def test_failing_case_says_since_when_and_how_often(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_failing_case_says_since_when_and_how_often(flow: Flow, monkeypatch: pyt
 
     case.refresh_from_db()
     assert case.failing_since == began
-    assert (case.failures, case.next_step) == (2, Waiting.TRYING_AGAIN)
+    assert (case.failures, case.next_step) == (2, Waiting.RETRYING)
     assert "2 times since" in case.because
 
 

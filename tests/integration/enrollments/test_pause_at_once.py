@@ -108,7 +108,7 @@ def test_U8_no_acceptance_reaches_light_after_a_pause(flow: Flow, stop: Callable
     assert all(write.outcome.startswith("Not sent.") for write in stopped)
     assert len(flow.simulator.control.acceptances()) == received
     waiting = {Enrollment.objects.get(pk=case.pk).next_step for case in cases}
-    assert waiting & {Waiting.PAUSED, Waiting.WRITES_HELD}
+    assert waiting & {Waiting.PAUSED, Waiting.WRITES_STOPPED}
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

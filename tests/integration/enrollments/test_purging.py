@@ -15,7 +15,7 @@ from core.errors import ReasonMissing
 from enrollments.actions import retention
 from enrollments.actions.case_opening import reconsider_site
 from enrollments.actions.legal_holds import AlreadyOnLegalHold, NotOnLegalHold, lift_legal_hold, place_legal_hold
-from enrollments.actions.retention import Candidate, StillKept, candidates
+from enrollments.actions.retention import Candidate, NotDueForDestruction, candidates
 from enrollments.actions.retention_rules import RuleNotPossible, decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, Enrollment, LegalHold, PlanDocument, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock, add_months
@@ -186,7 +186,7 @@ def test_legal_hold_keeps_everything_until_lifted(flow: Flow) -> None:
     place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason="PUCT complaint 7.", by=OFFICE, at=at)
 
     held = candidate_of(enrollment, chicago_day(at))
-    with pytest.raises(StillKept, match="PUCT complaint 7"):
+    with pytest.raises(NotDueForDestruction, match="PUCT complaint 7"):
         retention.destroy(held, by=OPERATOR, at=at)
 
     assert not held.is_due(chicago_day(at))
@@ -205,7 +205,7 @@ def test_hold_placed_during_the_purge_keeps_the_case(flow: Flow) -> None:
     assert seen.is_due(chicago_day(at))
     place_legal_hold(enrollment_id=enrollment.pk, kind="LEGAL_HOLD", reason="A letter came.", by=OFFICE, at=at)
 
-    with pytest.raises(StillKept):
+    with pytest.raises(NotDueForDestruction):
         retention.destroy(seen, by=OPERATOR, at=at)
 
     assert PoaDocument.objects.filter(site=enrollment.site).exists()

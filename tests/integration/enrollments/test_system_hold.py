@@ -34,7 +34,7 @@ def test_no_account_is_opened(flow: Flow) -> None:
     case = flow.case()
     hold(flow)
 
-    assert flow.run(case) == Waiting.WRITES_HELD
+    assert flow.run(case) == Waiting.WRITES_STOPPED
 
     assert case.whose_turn == HoldOwner.OPERATIONS
     assert "The provider moves." in case.because
@@ -48,7 +48,7 @@ def test_nothing_is_accepted_while_reading_continues(flow: Flow) -> None:
 
     flow.live(case, timedelta(hours=5))
 
-    assert case.next_step == Waiting.WRITES_HELD
+    assert case.next_step == Waiting.WRITES_STOPPED
     assert case.last_read_at is not None
     assert case.last_read_at > flow.clock.at - timedelta(hours=2)
     assert flow.acceptances_of(case) == []
@@ -62,7 +62,7 @@ def test_accepted_plan_is_not_finalized(flow: Flow, monkeypatch: pytest.MonkeyPa
     flow.live(case, timedelta(hours=5))
 
     assert case.status == EnrollmentStatus.ACCEPTED
-    assert case.next_step == Waiting.WRITES_HELD
+    assert case.next_step == Waiting.WRITES_STOPPED
     assert len(flow.acceptances_of(case)) == 1
 
 
@@ -97,7 +97,7 @@ def test_write_waiting_for_its_turn_is_not_sent(flow: Flow, monkeypatch: pytest.
     assert write.status == WriteStatus.NOT_DONE
     assert write.outcome.startswith("Not sent")
     assert "The provider moves." in write.outcome
-    assert case.next_step == Waiting.WRITES_HELD
+    assert case.next_step == Waiting.WRITES_STOPPED
 
 
 def test_every_case_continues_automatically_after_release(flow: Flow) -> None:
@@ -145,7 +145,7 @@ def test_recorded_acceptance_is_not_sent_after_the_stop(flow: Flow, monkeypatch:
     assert write.status == WriteStatus.NOT_DONE
     assert write.outcome.startswith("Not sent.")
     assert case.status == EnrollmentStatus.OPEN
-    assert case.next_step == (Waiting.WRITES_HELD if stop == "hold" else Waiting.PAUSED)
+    assert case.next_step == (Waiting.WRITES_STOPPED if stop == "hold" else Waiting.PAUSED)
 
 
 def test_restored_database_is_released_only_after_all_readings(flow: Flow) -> None:

@@ -126,7 +126,7 @@ def test_G3_silent_account_is_read_again_and_settles_nothing(
     assert LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN).status == WriteStatus.IN_DOUBT
     hold = open_hold(case)
     assert hold is not None
-    assert (hold.code, hold.owner) == (HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS)
+    assert (hold.code, hold.owner) == (HoldCode.OUTCOME_UNKNOWN, HoldOwner.OPERATIONS)
     assert "Check the account at Light" in hold.because
     flow.live(case, timedelta(hours=4))
     assert_accepted_once(flow, case)

@@ -543,7 +543,7 @@ def test_L24_cases_catch_up_one_by_one_after_an_outage(flow: Flow) -> None:
     while flow.clock.at < end:
         _let_all_live(flow, cases, timedelta(hours=12))
         flow.check()
-        assert all(case.next_step in {Waiting.BACKING_OFF, Waiting.CALL_UNDER_WAY} for case in cases)
+        assert all(case.next_step in {Waiting.BACKING_OFF, Waiting.CALL_IN_PROGRESS} for case in cases)
     probes = len(flow.simulator.control.requests()) - before
     assert probes <= 3 * len(cases) * 3 * 24 * 4.5
     assert ready.act_by_date is not None

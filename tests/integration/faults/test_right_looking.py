@@ -35,7 +35,7 @@ def test_R1_acceptance_without_effect_is_never_believed(flow: Flow, kind: str) -
     assert not AcceptAttempt.objects.filter(succeeded=True).exists()
     hold = open_hold(case)
     assert hold is not None
-    assert (hold.code, hold.owner) == (HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS)
+    assert (hold.code, hold.owner) == (HoldCode.OUTCOME_UNKNOWN, HoldOwner.OPERATIONS)
     release(flow, case, "Light has no acceptance.")
     walk(flow, case)
     assert_accepted_once(flow, case)

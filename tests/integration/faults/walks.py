@@ -43,7 +43,7 @@ def walk_past_lost_acceptance(flow: Flow, case: Enrollment, *, span: timedelta =
     """The same; if an acceptance did not happen and its answer was lost, a person compares and releases."""
     walk(flow, case, span=span)
     hold = open_hold(case)
-    if hold is not None and hold.code == HoldCode.DOUBT_UNSETTLED and not flow.acceptances_of(case):
+    if hold is not None and hold.code == HoldCode.OUTCOME_UNKNOWN and not flow.acceptances_of(case):
         assert calls(flow, "accept") == 1, "an acceptance was repeated without a person"
         release(flow, case, "Light has no acceptance.")
         walk(flow, case, span=span)

@@ -177,7 +177,7 @@ def test_B1_acceptance_missing_from_the_backup_is_never_repeated(
     case.refresh_from_db()
     assert (case.status, AcceptAttempt.objects.count()) == (EnrollmentStatus.OPEN, 0)
     flow.live(case, timedelta(hours=5))
-    assert case.next_step in {Waiting.WRITES_HELD, "HOLD"}
+    assert case.next_step in {Waiting.WRITES_STOPPED, "HOLD"}
 
     hold = SystemHold.objects.get(ended_at=None)
     SystemHold.objects.filter(pk=hold.pk).update(started_at=flow.clock.at)

@@ -68,7 +68,9 @@ ACCOUNT = AccountFacts(
     is_finalized=False,
     is_read_in_this_turn=True,
 )
-LIVE = GoLiveFacts(counted_date=TODAY, is_awaiting_office=False, is_conflicting=False, is_called_off=False, by_pto=True)
+LIVE = GoLiveFacts(
+    counted_date=TODAY, is_awaiting_office=False, is_conflicting=False, is_job_canceled=False, by_pto=True
+)
 NOT_LIVE = replace(LIVE, counted_date=None)
 
 READY_TO_ACCEPT = Facts(

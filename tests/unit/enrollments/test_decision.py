@@ -367,7 +367,7 @@ def test_lost_acceptance_is_never_repeated_without_a_person() -> None:
     step = next_step(replace(READY_TO_ACCEPT, failed_attempts=(WriteKind.ACCEPT_PLAN,)))
 
     assert isinstance(step, Hold)
-    assert (step.code, step.owner) == (HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS)
+    assert (step.code, step.owner) == (HoldCode.OUTCOME_UNKNOWN, HoldOwner.OPERATIONS)
     assert step.look_again_at is not None
     assert step.act_by is not None
 
@@ -379,7 +379,7 @@ def test_possible_lost_acceptance_blocks_every_other_plan() -> None:
     step = decide(lost, now=NOW, policy=replace(POLICY, notice_days=3))
 
     assert isinstance(step, Hold)
-    assert step.code == HoldCode.DOUBT_UNSETTLED
+    assert step.code == HoldCode.OUTCOME_UNKNOWN
 
 
 def test_refused_acceptance_is_tried_once_more() -> None:
@@ -393,7 +393,7 @@ def test_refused_acceptance_is_tried_once_more() -> None:
 @pytest.mark.parametrize(
     ("refused", "code", "owner"),
     [
-        (1, HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS),
+        (1, HoldCode.OUTCOME_UNKNOWN, HoldOwner.OPERATIONS),
         (2, HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE),
     ],
 )
@@ -702,7 +702,7 @@ lives = st.builds(
     st.just(LIVE),
     counted_date=mostly(TODAY, st.none() | days),
     is_awaiting_office=st.booleans(),
-    is_called_off=mostly(False, st.booleans()),  # noqa: FBT003
+    is_job_canceled=mostly(False, st.booleans()),  # noqa: FBT003
     embargo_end=mostly(None, days),
 )
 offer_facts = st.builds(

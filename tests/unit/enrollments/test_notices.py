@@ -202,7 +202,7 @@ def test_nobody_is_told_anything_during_a_system_hold() -> None:
     step = next_step(replace(READY_TO_ACCEPT, writes_stopped_because="Restored from a backup."))
 
     assert isinstance(step, Wait)
-    assert step.code == Waiting.WRITES_HELD
+    assert step.code == Waiting.WRITES_STOPPED
 
 
 @pytest.mark.parametrize("now", [NOW, OVER, OVER + timedelta(days=30)])

@@ -134,7 +134,12 @@ def test_every_hold_has_customer_text_without_office_reasons(code: HoldCode, lan
 
 
 def test_our_own_trouble_is_shown_as_being_checked() -> None:
-    for code in (HoldCode.WRONG_DIALECT, HoldCode.NOT_AUTHORIZED, HoldCode.KEEPS_FAILING, HoldCode.REFUSED_BY_LIGHT):
+    for code in (
+        HoldCode.WRONG_DIALECT,
+        HoldCode.NOT_AUTHORIZED,
+        HoldCode.REPEATED_FAILURES,
+        HoldCode.REFUSED_BY_LIGHT,
+    ):
         assert seen(READY_TO_ACCEPT, Hold(code, HoldOwner.OPERATIONS, because="x")).code == "CHECKING"
 
 
