@@ -100,7 +100,7 @@ class Credentials(StrictSerializer):
     )
 
 
-class TokenAnswer(serializers.Serializer[Any]):
+class TokenSerializer(serializers.Serializer[Any]):
     token = serializers.CharField(read_only=True)
     expires_at = serializers.DateTimeField(read_only=True)
 
@@ -115,7 +115,7 @@ class SignIn(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(request=Credentials, responses={200: TokenAnswer})
+    @extend_schema(request=Credentials, responses={200: TokenSerializer})
     def post(self, request: Request) -> Response:
         checked = Credentials(data=request.data)
         checked.is_valid(raise_exception=True)
@@ -134,7 +134,7 @@ class SignIn(APIView):
             raise SignInBlocked from away
         sign_in_limits.record_success(surface=SURFACE_NAME, user_id=user.pk, username=username, ip_address=ip_address)
         made = create_personal_key(person=user, at=timezone.now())
-        return Response(TokenAnswer({"token": made.secret, "expires_at": made.key.expires_at}).data)
+        return Response(TokenSerializer({"token": made.secret, "expires_at": made.key.expires_at}).data)
 
 
 def _check_second_step(user: User, code: str, *, ip_address: str) -> None:

@@ -29,7 +29,7 @@ from enrollments.decision.policy import Policy
 from enrollments.decision.steps import AcceptPlan, Finalize, Hold
 from enrollments.engine.gathering import offered_plan, sent_acceptance, signed_limits
 from enrollments.engine.locked_case import lock_case
-from enrollments.light.payloads import Acceptance, WriteAnswer
+from enrollments.light.payloads import Acceptance, WriteResult
 from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from poa_documents.actions import verify_or_suspend
@@ -164,7 +164,7 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
 
 
 @repeatable
-def _doubt_acceptance(attempt: AcceptAttempt, answer: WriteAnswer, *, at: datetime) -> None:
+def _doubt_acceptance(attempt: AcceptAttempt, answer: WriteResult, *, at: datetime) -> None:
     """Mark the write in doubt: the 2xx does not show the acceptance. Hold the case if it shows something else."""
     difference = acceptance_at_light.difference(answer.locations, sent_acceptance(attempt))
     outcome = difference or f"{answer.summary}. It does not show the acceptance."

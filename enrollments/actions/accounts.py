@@ -35,7 +35,7 @@ from enrollments.light.payloads import (
     HostedLink,
     NewAccount,
     Unusable,
-    WriteAnswer,
+    WriteResult,
     name_unusable,
 )
 from enrollments.models import Enrollment, LightWrite
@@ -221,7 +221,7 @@ def _confirm_earlier_attestation(account_uuid: str, light: LightClient) -> Accou
 
 
 def _read_attested_account(
-    account_uuid: str, answer: WriteAnswer, *, signed_at: datetime, light: LightClient
+    account_uuid: str, answer: WriteResult, *, signed_at: datetime, light: LightClient
 ) -> Account:
     """
     Return the account that shows the attestation, from Light's answer or from a reading right after it.

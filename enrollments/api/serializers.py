@@ -12,7 +12,7 @@ from enrollments.states import HoldOwner, LeavingReason
 from poa_documents.limited_fields import OFFERED_FIELDS
 
 
-class GateAnswer(serializers.Serializer[dict[str, object]]):
+class GateSerializer(serializers.Serializer[dict[str, object]]):
     """One of the three gates, as last decided."""
 
     name = serializers.CharField()
@@ -20,7 +20,7 @@ class GateAnswer(serializers.Serializer[dict[str, object]]):
     because = serializers.CharField()
 
 
-class HoldAnswer(RecordAnswer[Hold]):
+class HoldSerializer(RecordAnswer[Hold]):
     class Meta:
         model = Hold
         fields = (
@@ -38,7 +38,7 @@ class HoldAnswer(RecordAnswer[Hold]):
         read_only_fields = fields
 
 
-class OfferAnswer(RecordAnswer[PlanOffer]):
+class OfferSerializer(RecordAnswer[PlanOffer]):
     class Meta:
         model = PlanOffer
         fields = (
@@ -58,12 +58,12 @@ class OfferAnswer(RecordAnswer[PlanOffer]):
         read_only_fields = fields
 
 
-class EnrollmentAnswer(RecordAnswer[Enrollment]):
+class EnrollmentSerializer(RecordAnswer[Enrollment]):
     customer = Reference()
     site = Reference()
     installations = Reference(many=True)
     accepted_offer = Reference(allow_null=True)
-    gates = GateAnswer(many=True, read_only=True)
+    gates = GateSerializer(many=True, read_only=True)
     whose_turn = serializers.ChoiceField(choices=HoldOwner.choices, allow_blank=True, read_only=True)
     left_reason = serializers.ChoiceField(choices=LeavingReason.choices, allow_blank=True, read_only=True)
     open_hold = serializers.SerializerMethodField()
@@ -101,18 +101,18 @@ class EnrollmentAnswer(RecordAnswer[Enrollment]):
         )
         read_only_fields: tuple[str, ...] = fields
 
-    @extend_schema_field(HoldAnswer(allow_null=True))
+    @extend_schema_field(HoldSerializer(allow_null=True))
     def get_open_hold(self, enrollment: Enrollment) -> dict[str, Any] | None:
         held = next((hold for hold in enrollment.holds.all() if hold.released_at is None), None)
-        return HoldAnswer(held).data if held else None
+        return HoldSerializer(held).data if held else None
 
 
-class EnrollmentDetailAnswer(EnrollmentAnswer):
-    offers = OfferAnswer(many=True, read_only=True)
-    holds = HoldAnswer(many=True, read_only=True)
+class EnrollmentDetailSerializer(EnrollmentSerializer):
+    offers = OfferSerializer(many=True, read_only=True)
+    holds = HoldSerializer(many=True, read_only=True)
 
-    class Meta(EnrollmentAnswer.Meta):
-        fields = (*EnrollmentAnswer.Meta.fields, "offers", "holds")
+    class Meta(EnrollmentSerializer.Meta):
+        fields = (*EnrollmentSerializer.Meta.fields, "offers", "holds")
         read_only_fields = fields
 
 
@@ -120,7 +120,7 @@ class Release(StrictSerializer):
     reason = serializers.CharField(max_length=2000, help_text="What was done about the reason for the hold.")
 
 
-class PauseAnswer(RecordAnswer[Pause]):
+class PauseSerializer(RecordAnswer[Pause]):
     class Meta:
         model = Pause
         fields = ("id", "light_plan_group", "reason", "started_at", "started_by", "ended_at", "ended_by", "updated_at")

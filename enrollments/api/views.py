@@ -44,9 +44,9 @@ class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSe
         return enrollments if self.action == "list" else enrollments.prefetch_related("offers")
 
     def get_serializer_class(self) -> type[BaseSerializer[Enrollment]]:
-        return said.EnrollmentAnswer if self.action == "list" else said.EnrollmentDetailAnswer
+        return said.EnrollmentSerializer if self.action == "list" else said.EnrollmentDetailSerializer
 
-    @extend_schema(request=said.Release, responses={200: said.EnrollmentDetailAnswer})
+    @extend_schema(request=said.Release, responses={200: said.EnrollmentDetailSerializer})
     @action(detail=True, methods=["post"], url_path=rf"holds/(?P<hold_id>{ID_PATTERN})/release")
     @idempotent
     def release(self, request: Request, public_id: str, hold_id: str) -> Response:
@@ -68,11 +68,11 @@ class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[Pau
     """While a pause is open, no plan is accepted: at all, or in one plan group."""
 
     queryset = Pause.objects.all()
-    serializer_class = said.PauseAnswer
+    serializer_class = said.PauseSerializer
     filterset_class = PauseFilter
     ordering_fields = ("id", "started_at", "updated_at")
 
-    @extend_schema(request=said.NewPause, responses={201: said.PauseAnswer})
+    @extend_schema(request=said.NewPause, responses={201: said.PauseSerializer})
     @idempotent
     def create(self, request: Request) -> Response:
         """Pause acceptances, effective immediately."""
@@ -80,7 +80,7 @@ class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[Pau
         pause = pauses.pause(**fields, by=actor_of(request), at=clock.now())
         return self.created(pause)
 
-    @extend_schema(request=NoFields, responses={200: said.PauseAnswer})
+    @extend_schema(request=NoFields, responses={200: said.PauseSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def resume(self, request: Request, public_id: str) -> Response:

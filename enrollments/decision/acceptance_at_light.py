@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from enrollments.light.payloads import Location, WriteAnswer
+from enrollments.light.payloads import Location, WriteResult
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def is_contradicted_by(location: Location, sent: SentAcceptance) -> bool:
     return is_about_us and location.names_contract and not is_shown_by(location, sent)
 
 
-def is_proven_by(answer: WriteAnswer, sent: SentAcceptance) -> bool:
+def is_proven_by(answer: WriteResult, sent: SentAcceptance) -> bool:
     """Whether Light's answer alone is proof: one location names plan, meter and start, and there is no error."""
     in_full = (place for place in answer.locations if place.plan_uuid and place.esi_id and place.service_start_date)
     return not answer.error_text and any(is_shown_by(place, sent) for place in in_full)

@@ -42,9 +42,9 @@ from enrollments.light.payloads import (
     HostedLink,
     NewAccount,
     PlanList,
-    UnreadableAnswer,
+    UnreadableResponse,
     Unusable,
-    WriteAnswer,
+    WriteResult,
     parse_account,
     parse_accounts,
     parse_documents,
@@ -270,14 +270,14 @@ class LightClient:
         def parse(source: object) -> Account:
             account = self._parse_account(source)
             if account.uuid.lower() != account_uuid.lower():
-                raise UnreadableAnswer("the answer is about another account")
+                raise UnreadableResponse("the answer is about another account")
             return account
 
         return self._fetch("GET", self._account_path(account_uuid), purpose=READING, parse=parse)
 
     def record_client_agent(
         self, account_uuid: str, *, accepted_at: datetime, before_send: Callable[[], None] | None = None
-    ) -> WriteAnswer | None:
+    ) -> WriteResult | None:
         """
         Tell Light that we act for the customer since `accepted_at`, the instant of the signature, in whole seconds.
 
@@ -371,7 +371,7 @@ class LightClient:
 
     def accept_plan(
         self, account_uuid: str, acceptance: Acceptance, *, before_send: Callable[[], None] | None = None
-    ) -> WriteAnswer:
+    ) -> WriteResult:
         """
         Accept the plan for the customer, with a fresh account token. Sent once, never retried.
 
@@ -398,7 +398,7 @@ class LightClient:
         self._check_write(answer, purpose=purpose, sent=payload)
         return self._parse_write_answer(answer, purpose=purpose)
 
-    def finalize(self, account_uuid: str, *, before_send: Callable[[], None] | None = None) -> WriteAnswer:
+    def finalize(self, account_uuid: str, *, before_send: Callable[[], None] | None = None) -> WriteResult:
         """
         Finalize the enrollment after the acceptance. Light may answer a repeat with success or with a conflict.
 
@@ -478,7 +478,7 @@ class LightClient:
             raise self._refusal(answer, purpose=purpose, sent={**(payload or {}), **(query or {})})
         try:
             return parse(answer.json())
-        except (UnreadableJson, UnreadableAnswer) as cause:
+        except (UnreadableJson, UnreadableResponse) as cause:
             raise NotReached(
                 f"Light's answer was unreadable ({cause}) when asked to {purpose}.", status=answer.status
             ) from cause
@@ -668,13 +668,13 @@ class LightClient:
     def _parse_write(self, answer: Answer, parse: Callable[[object], Parsed], *, purpose: str) -> Parsed:
         try:
             return parse(answer.json())
-        except (UnreadableJson, UnreadableAnswer) as cause:
+        except (UnreadableJson, UnreadableResponse) as cause:
             raise InDoubt(
                 f"Light's answer was unreadable ({cause}) when told to {purpose}; it may have happened.",
                 status=answer.status,
             ) from cause
 
-    def _parse_write_answer(self, answer: Answer, *, purpose: str) -> WriteAnswer:
+    def _parse_write_answer(self, answer: Answer, *, purpose: str) -> WriteResult:
         return self._parse_write(
             answer,
             lambda source: parse_write_answer(source, status=answer.status, dialect=self._dialect),
@@ -707,7 +707,7 @@ class LightClient:
     def _parse_page(self, source: object, query: Mapping[str, str]) -> _Page:
         entries = source.get("data") if isinstance(source, Mapping) else source
         if not isinstance(entries, list):
-            raise UnreadableAnswer("the answer has no list of accounts")
+            raise UnreadableResponse("the answer has no list of accounts")
         listed = parse_accounts(entries, dialect=self._dialect)
         if not isinstance(source, Mapping):
             # A bare array does not say whether it is complete. If it fills a page, there may be another one.
@@ -725,7 +725,7 @@ class LightClient:
             parts = urlsplit(str(address))
             place = (parts.hostname, parts.port)
         except ValueError as cause:
-            raise UnreadableAnswer("the address of the next page is unreadable") from cause
+            raise UnreadableResponse("the address of the next page is unreadable") from cause
         home = urlsplit(self._transport.base_url)
         if parts.netloc and place != (home.hostname, home.port):
             raise Refused(
@@ -733,7 +733,7 @@ class LightClient:
                 reasons=("the address of the next page is on another host",),
             )
         if parts.path not in {"", "/v1/app/accounts", "/v1/app/accounts/"}:
-            raise UnreadableAnswer("the next page is not one of the account list")
+            raise UnreadableResponse("the next page is not one of the account list")
         return dict(parse_qsl(parts.query))
 
     def _parse_account(self, source: object) -> Account:
@@ -775,7 +775,7 @@ def _checked(identifier: str) -> str:
 def _advanced(query: Mapping[str, str], count: int) -> dict[str, str]:
     offset = query.get("offset", "0")
     if not _OFFSET.fullmatch(offset):
-        raise UnreadableAnswer("the offset in the account list is unreadable")
+        raise UnreadableResponse("the offset in the account list is unreadable")
     return {**query, "offset": str(int(offset) + count)}
 
 
@@ -784,7 +784,7 @@ def _parse_token(source: object, *, now: datetime) -> AccountToken:
     try:
         text = check_token(text if isinstance(text, str) else "", name="the token")
     except ValueError as cause:
-        raise UnreadableAnswer("the answer has no usable token") from cause
+        raise UnreadableResponse("the answer has no usable token") from cause
     try:
         expires_at = read_instant(source.get("expires_at") if isinstance(source, Mapping) else None)
     except UnreadableValue:

@@ -122,13 +122,13 @@ class _BoundedSocket:
         return io.BufferedReader(_BoundedReader(self._socket))
 
 
-class _BoundedAnswer(HTTPResponse):
+class _BoundedResponse(HTTPResponse):
     def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(_BoundedSocket(sock), *arguments, **options)  # type: ignore[arg-type]  # uses makefile alone
 
 
 class _Connection(HTTPConnection):
-    response_class = _BoundedAnswer
+    response_class = _BoundedResponse
 
     def _new_conn(self) -> socket.socket:
         return _connect(self)
@@ -136,7 +136,7 @@ class _Connection(HTTPConnection):
 
 class _TlsConnection(HTTPSConnection):
     # The TLS handshake needs no extra limit: Python applies the connect timeout to all of it.
-    response_class = _BoundedAnswer
+    response_class = _BoundedResponse
 
     def _new_conn(self) -> socket.socket:
         return _connect(self)

@@ -35,7 +35,7 @@ _FLAGS = (
 )
 
 
-class UnreadableAnswer(ValueError):
+class UnreadableResponse(ValueError):
     """The answer is JSON, but not what was asked for."""
 
 
@@ -226,7 +226,7 @@ class HostedLink(_Payload):
         return repr(self)
 
 
-class WriteAnswer(_Payload):
+class WriteResult(_Payload):
     """
     Light's 2xx answer to a write: `account` and `locations` if it shows them, and `error_text` if it reports an error.
 
@@ -327,11 +327,11 @@ def missing_prerequisites(account: Account) -> tuple[str, ...]:
 
 
 def parse_account(source: object, *, dialect: Dialect) -> Account:
-    """:raises UnreadableAnswer: not an object with a UUID"""
+    """:raises UnreadableResponse: not an object with a UUID"""
     fields, whole = _open(source, "account")
     uuid = fields.uuid("uuid")
     if uuid is None:
-        raise UnreadableAnswer("the account has no valid uuid")
+        raise UnreadableResponse("the account has no valid uuid")
 
     flags: dict[str, bool] = {}
     enrollment = whole.get("enrollment")
@@ -419,11 +419,11 @@ def parse_plans(source: object, *, dialect: Dialect) -> PlanList:
     """
     Read the offers from an object with `plans` or from a bare array. An empty list is valid.
 
-    :raises UnreadableAnswer: neither of the two
+    :raises UnreadableResponse: neither of the two
     """
     entries = source.get("plans", source.get("data")) if isinstance(source, Mapping) else source
     if not isinstance(entries, list):
-        raise UnreadableAnswer("the answer has no list of plans")
+        raise UnreadableResponse("the answer has no list of plans")
     plans, unusable = [], []
     for place, entry in enumerate(entries, start=1):
         plan = _parse_plan(entry, dialect)
@@ -440,7 +440,7 @@ def parse_accounts(entries: list[object], *, dialect: Dialect) -> AccountList:
     for place, entry in enumerate(entries, start=1):
         try:
             accounts.append(parse_account(entry, dialect=dialect))
-        except UnreadableAnswer:
+        except UnreadableResponse:
             unusable.append(describe_unusable(entry, place=place))
     return AccountList(accounts=tuple(accounts), unusable=tuple(unusable))
 
@@ -491,33 +491,33 @@ def _parse_plan(source: object, dialect: Dialect) -> Plan | None:
 
 
 def parse_hosted_link(source: object) -> HostedLink:
-    """:raises UnreadableAnswer: it contains no web URL"""
+    """:raises UnreadableResponse: it contains no web URL"""
     fields, _ = _open(source, "link")
     login_link = fields.text("login_link")
     if login_link is None or not is_web_address(login_link):
-        raise UnreadableAnswer("the answer has no usable login_link")
+        raise UnreadableResponse("the answer has no usable login_link")
     return HostedLink(login_link=login_link, expires_at=fields.instant("expires_at"))
 
 
 def parse_documents(source: object) -> Documents:
-    """:raises UnreadableAnswer: not an object"""
+    """:raises UnreadableResponse: not an object"""
     fields, _ = _open(source, "list of documents")
     return Documents(efl=fields.url("efl"), tos=fields.url("tos"), yrac=fields.url("yrac"))
 
 
-def parse_write_answer(source: object, *, status: int, dialect: Dialect) -> WriteAnswer:
+def parse_write_answer(source: object, *, status: int, dialect: Dialect) -> WriteResult:
     """
     Read the answer to a write: an account or a location, at the top level or under its own key, or nothing.
 
-    :raises UnreadableAnswer: JSON, but not an object
+    :raises UnreadableResponse: JSON, but not an object
     """
     if source is None:
-        return WriteAnswer(status=status)
+        return WriteResult(status=status)
     _, whole = _open(source, "answer")
     error_text = "; ".join(reasons_from(whole)) if _names_failure(whole) else ""
     account = _account_in(whole, dialect)
     locations = account.locations if account is not None else _location_in(whole)
-    return WriteAnswer(
+    return WriteResult(
         status=status, account=account, locations=locations, error_text=error_text[:500], raw=_raw(whole)
     )
 
@@ -534,7 +534,7 @@ def _account_in(whole: Mapping[str, object], dialect: Dialect) -> Account | None
         if source is not None and any(key in source for key in ("enrollment", "locations", "email")):
             try:
                 return parse_account(source, dialect=dialect)
-            except UnreadableAnswer:
+            except UnreadableResponse:
                 continue
     return None
 
@@ -548,7 +548,7 @@ def _location_in(whole: Mapping[str, object]) -> tuple[Location, ...]:
 
 def _open(source: object, what: str) -> tuple[Fields, Mapping[str, object]]:
     if not isinstance(source, Mapping):
-        raise UnreadableAnswer(f"the {what} is not an object")
+        raise UnreadableResponse(f"the {what} is not an object")
     return Fields(source), source
 
 

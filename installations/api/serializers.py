@@ -23,7 +23,7 @@ from installations.models import (
 )
 
 
-class CustomerAnswer(RecordAnswer[Customer]):
+class CustomerSerializer(RecordAnswer[Customer]):
     """Never contains the date of birth, which is write-only."""
 
     phone_warnings = serializers.SerializerMethodField()
@@ -57,7 +57,7 @@ class NewCustomer(StrictSerializer):
     language = serializers.ChoiceField(choices=Language.choices, default=Language.ENGLISH.value)
 
 
-class SiteAnswer(RecordAnswer[Site]):
+class SiteSerializer(RecordAnswer[Site]):
     esi_id_warnings = serializers.SerializerMethodField()
 
     class Meta:
@@ -94,7 +94,7 @@ class NewSite(StrictSerializer):
     )
 
 
-class InstallationAnswer(RecordAnswer[Installation]):
+class InstallationSerializer(RecordAnswer[Installation]):
     customer = Reference()
     site = Reference()
     technician = Reference(allow_null=True)
@@ -118,7 +118,7 @@ class InstallationAnswer(RecordAnswer[Installation]):
         read_only_fields = fields
 
 
-class InstallationEventAnswer(serializers.ModelSerializer[InstallationEvent]):
+class InstallationEventSerializer(serializers.ModelSerializer[InstallationEvent]):
     class Meta:
         model = InstallationEvent
         fields = ("name", "old_status", "new_status", "actor", "reason", "at")
@@ -153,18 +153,18 @@ class OptionalReason(StrictSerializer):
     reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
 
 
-class ProofAnswer(serializers.ModelSerializer[ProofFile]):
+class ProofSerializer(serializers.ModelSerializer[ProofFile]):
     class Meta:
         model = ProofFile
         fields = ("original_name", "content_type", "size_bytes", "sha256")
         read_only_fields = fields
 
 
-class GoLiveReportAnswer(RecordAnswer[GoLiveReport]):
+class GoLiveReportSerializer(RecordAnswer[GoLiveReport]):
     installation = Reference()
     corrects = Reference(allow_null=True)
     compared_with = Reference(allow_null=True)
-    proofs = ProofAnswer(many=True, read_only=True)
+    proofs = ProofSerializer(many=True, read_only=True)
 
     class Meta:
         model = GoLiveReport

@@ -42,11 +42,11 @@ class CustomerFilter(RecordFilter):
 
 class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[Customer]):
     queryset = Customer.objects.all()
-    serializer_class = said.CustomerAnswer
+    serializer_class = said.CustomerSerializer
     filterset_class = CustomerFilter
     ordering_fields = ("id", "last_name", "created_at", "updated_at")
 
-    @extend_schema(request=said.NewCustomer, responses={201: said.CustomerAnswer})
+    @extend_schema(request=said.NewCustomer, responses={201: said.CustomerSerializer})
     @idempotent
     def create(self, request: Request) -> Response:
         fields = read_body(self, said.NewCustomer)
@@ -64,11 +64,11 @@ class SiteFilter(RecordFilter):
 
 class Sites(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[Site]):
     queryset = Site.objects.all()
-    serializer_class = said.SiteAnswer
+    serializer_class = said.SiteSerializer
     filterset_class = SiteFilter
     ordering_fields = ("id", "city", "created_at", "updated_at")
 
-    @extend_schema(request=said.NewSite, responses={201: said.SiteAnswer})
+    @extend_schema(request=said.NewSite, responses={201: said.SiteSerializer})
     @idempotent
     def create(self, request: Request) -> Response:
         fields = read_body(self, said.NewSite)
@@ -88,11 +88,11 @@ class InstallationFilter(RecordFilter):
 
 class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[Installation]):
     queryset = Installation.objects.select_related("customer", "site", "technician")
-    serializer_class = said.InstallationAnswer
+    serializer_class = said.InstallationSerializer
     filterset_class = InstallationFilter
     ordering_fields = ("id", "scheduled_date", "created_at", "status", "updated_at")
 
-    @extend_schema(request=said.NewInstallation, responses={201: said.InstallationAnswer})
+    @extend_schema(request=said.NewInstallation, responses={201: said.InstallationSerializer})
     @idempotent
     def create(self, request: Request) -> Response:
         fields = read_body(self, said.NewInstallation)
@@ -106,13 +106,13 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordView
         )
         return self.created(installation)
 
-    @extend_schema(responses={200: said.InstallationEventAnswer(many=True)})
+    @extend_schema(responses={200: said.InstallationEventSerializer(many=True)})
     @action(detail=True, pagination_class=None, filterset_class=None)
     def events(self, request: Request, public_id: str) -> Response:
         """List the installation's events in chronological order."""
-        return Response(said.InstallationEventAnswer(self.get_object().events.all(), many=True).data)
+        return Response(said.InstallationEventSerializer(self.get_object().events.all(), many=True).data)
 
-    @extend_schema(request=said.InstallationMove, responses={200: said.InstallationAnswer})
+    @extend_schema(request=said.InstallationMove, responses={200: said.InstallationSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def move(self, request: Request, public_id: str) -> Response:
@@ -124,7 +124,7 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordView
         )
         return self.answer(moved)
 
-    @extend_schema(request=said.Assignment, responses={200: said.InstallationAnswer})
+    @extend_schema(request=said.Assignment, responses={200: said.InstallationSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def assign(self, request: Request, public_id: str) -> Response:
@@ -139,7 +139,7 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordView
         )
         return self.answer(assigned)
 
-    @extend_schema(request=said.Reason, responses={200: said.InstallationAnswer})
+    @extend_schema(request=said.Reason, responses={200: said.InstallationSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def cancel(self, request: Request, public_id: str) -> Response:
@@ -197,7 +197,7 @@ class GoLiveReportFilter(RecordFilter):
 class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[GoLiveReport]):
     """Reports of permission to operate, and of EV chargers' commissioning."""
 
-    serializer_class = said.GoLiveReportAnswer
+    serializer_class = said.GoLiveReportSerializer
     filterset_class = GoLiveReportFilter
     ordering_fields = ("id", "granted_date", "received_at", "updated_at")
     parser_classes = (ShallowJsonParser, MultiPartParser)
@@ -211,7 +211,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet
 
     @extend_schema(
         request={FORM_WITH_FILE: said.NewGoLiveReport},
-        responses={201: said.GoLiveReportAnswer, 200: said.GoLiveReportAnswer},
+        responses={201: said.GoLiveReportSerializer, 200: said.GoLiveReportSerializer},
     )
     @with_checked_proof
     @idempotent
@@ -232,7 +232,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet
         )
         return self.answer(outcome.report) if outcome.is_repeat else self.created(outcome.report)
 
-    @extend_schema(request={JSON: said.OptionalReason}, responses={200: said.GoLiveReportAnswer})
+    @extend_schema(request={JSON: said.OptionalReason}, responses={200: said.GoLiveReportSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def confirm(self, request: Request, public_id: str) -> Response:
@@ -241,7 +241,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet
         report = actions.confirm_go_live(report_id=self.get_object().pk, **fields, by=actor_of(request), at=clock.now())
         return self.answer(report)
 
-    @extend_schema(request={FORM_WITH_FILE: said.Correction}, responses={201: said.GoLiveReportAnswer})
+    @extend_schema(request={FORM_WITH_FILE: said.Correction}, responses={201: said.GoLiveReportSerializer})
     @action(detail=True, methods=["post"])
     @with_checked_proof
     @idempotent
@@ -258,7 +258,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet
         )
         return self.created(correction)
 
-    @extend_schema(request={JSON: said.Reason}, responses={200: said.GoLiveReportAnswer})
+    @extend_schema(request={JSON: said.Reason}, responses={200: said.GoLiveReportSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def withdraw(self, request: Request, public_id: str) -> Response:

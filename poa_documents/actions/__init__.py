@@ -12,7 +12,7 @@ from poa_documents.actions.consents import (
     record_consent,
 )
 from poa_documents.actions.contact_codes import (
-    CodeAnswer,
+    CodeResult,
     CodeState,
     CodeVerdict,
     ContactNotProved,
@@ -101,7 +101,7 @@ __all__ = [
     "CallBackBySamePerson",
     "CallBackIncomplete",
     "CheckOutcome",
-    "CodeAnswer",
+    "CodeResult",
     "CodeState",
     "CodeVerdict",
     "CompanyNotNamed",

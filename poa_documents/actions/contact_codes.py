@@ -66,7 +66,7 @@ _NOT_COUNTED = frozenset({CodeVerdict.INCOMPLETE, CodeVerdict.NONE_ASKED, CodeVe
 
 
 @dataclass(frozen=True)
-class CodeAnswer:
+class CodeResult:
     verdict: CodeVerdict
     tries_left: int = 0
 
@@ -134,7 +134,7 @@ def make_code(asked: ContactCode, *, at: datetime) -> str:
 @transaction.atomic
 def enter_code(
     *, poa_id: int, browser: str, digits: str, at: datetime, ip_address: str | None = None, user_agent: str = ""
-) -> CodeAnswer:
+) -> CodeResult:
     """
     Check the code that a visitor entered. The right one counts once, and proves the customer's address.
 
@@ -144,7 +144,7 @@ def enter_code(
     asked = newest_code(poa, browser)
     verdict = _verdict(poa.customer.email, asked, digits, at=at)
     if asked is None or verdict in _NOT_COUNTED:
-        return CodeAnswer(verdict)
+        return CodeResult(verdict)
     if verdict == CodeVerdict.WRONG:
         return _count_wrong_try(poa, asked, ip_address=ip_address, at=at)
     if verdict == CodeVerdict.RIGHT:
@@ -168,13 +168,13 @@ def enter_code(
                 "user_agent": user_agent[:300],
             },
         )
-    return CodeAnswer(verdict)
+    return CodeResult(verdict)
 
 
 @transaction.atomic
 def enter_earlier_code(
     *, poa_id: int, browser: str, digits: str, at: datetime, ip_address: str | None = None
-) -> CodeAnswer:
+) -> CodeResult:
     """
     Check the code that was mailed to the address from before the office changed it.
 
@@ -184,7 +184,7 @@ def enter_earlier_code(
     asked = newest_code(poa, browser, to_earlier_address=True)
     verdict = _verdict(signer_doubts.earlier_address(poa.customer), asked, digits, at=at)
     if asked is None or verdict in _NOT_COUNTED:
-        return CodeAnswer(verdict)
+        return CodeResult(verdict)
     if verdict == CodeVerdict.WRONG:
         return _count_wrong_try(poa, asked, ip_address=ip_address, at=at)
     if verdict == CodeVerdict.RIGHT:
@@ -198,7 +198,7 @@ def enter_earlier_code(
             by=Actor.customer(poa.customer.public_id),
             at=at,
         )
-    return CodeAnswer(verdict)
+    return CodeResult(verdict)
 
 
 def newest_code(poa: PoaDocument, browser: str, *, to_earlier_address: bool = False) -> ContactCode | None:
@@ -246,15 +246,15 @@ def state_of_code(asked: ContactCode | None, *, address: str, at: datetime) -> C
     return CodeState(is_open=True, verdict=wrong, tries_left=TRIES_PER_CODE - asked.wrong_tries)
 
 
-def _count_wrong_try(poa: PoaDocument, asked: ContactCode, *, ip_address: str | None, at: datetime) -> CodeAnswer:
+def _count_wrong_try(poa: PoaDocument, asked: ContactCode, *, ip_address: str | None, at: datetime) -> CodeResult:
     asked.wrong_tries += 1
     asked.save(update_fields=["wrong_tries"])
     if asked.wrong_tries < TRIES_PER_CODE:
-        return CodeAnswer(CodeVerdict.WRONG, TRIES_PER_CODE - asked.wrong_tries)
+        return CodeResult(CodeVerdict.WRONG, TRIES_PER_CODE - asked.wrong_tries)
     evidence.record(
         poa, kind="code_used_up", by=SYSTEM, at=at, details={"code": asked.public_id, "ip_address": ip_address}
     )
-    return CodeAnswer(CodeVerdict.SPENT)
+    return CodeResult(CodeVerdict.SPENT)
 
 
 def leave(*, poa_id: int, browser: str, at: datetime) -> None:

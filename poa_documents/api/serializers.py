@@ -9,14 +9,14 @@ from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.models import Envelope, PlanPromise, PoaDocument, RevocationChannel
 
 
-class PlanPromiseAnswer(RecordAnswer[PlanPromise]):
+class PlanPromiseSerializer(RecordAnswer[PlanPromise]):
     class Meta:
         model = PlanPromise
         fields = ("id", "name", "summary_en", "summary_es", "is_offered", *LIMIT_FIELDS, "updated_at")
         read_only_fields = fields
 
 
-class EnvelopeAnswer(serializers.ModelSerializer[Envelope]):
+class EnvelopeSerializer(serializers.ModelSerializer[Envelope]):
     class Meta:
         model = Envelope
         fields = (
@@ -31,11 +31,11 @@ class EnvelopeAnswer(serializers.ModelSerializer[Envelope]):
         read_only_fields = fields
 
 
-class PoaRequestAnswer(RecordAnswer[PoaDocument]):
+class PoaRequestSerializer(RecordAnswer[PoaDocument]):
     customer = Reference()
     site = Reference()
     promise = Reference()
-    envelope = EnvelopeAnswer(read_only=True)
+    envelope = EnvelopeSerializer(read_only=True)
     revocation_channel = serializers.ChoiceField(choices=RevocationChannel.choices, allow_blank=True, read_only=True)
 
     class Meta:

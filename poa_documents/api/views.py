@@ -31,7 +31,7 @@ class PlanPromises(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewS
     """The products on offer, each with its limits."""
 
     queryset = PlanPromise.objects.all()
-    serializer_class = said.PlanPromiseAnswer
+    serializer_class = said.PlanPromiseSerializer
     filterset_class = PlanPromiseFilter
     ordering_fields = ("id", "name", "updated_at")
 
@@ -49,7 +49,7 @@ class PoaRequestFilter(RecordFilter):
 class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSet[PoaDocument]):
     """Requests for powers of attorney. The link is sent only to the customer."""
 
-    serializer_class = said.PoaRequestAnswer
+    serializer_class = said.PoaRequestSerializer
     filterset_class = PoaRequestFilter
     ordering_fields = ("id", "created_at", "signed_at", "updated_at")
 
@@ -66,7 +66,7 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSe
         """Return one POA request. Each read is logged."""
         return super().retrieve(request, *args, **kwargs)
 
-    @extend_schema(request=said.NewPoaRequest, responses={201: said.PoaRequestAnswer})
+    @extend_schema(request=said.NewPoaRequest, responses={201: said.PoaRequestSerializer})
     @idempotent
     def create(self, request: Request) -> Response:
         """Create a POA and invite the customer by e-mail to sign it."""
@@ -80,7 +80,7 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSe
         actions.send_poa(poa_id=poa.pk, by=by, at=at)
         return self.created(poa)
 
-    @extend_schema(request=NoFields, responses={200: said.PoaRequestAnswer})
+    @extend_schema(request=NoFields, responses={200: said.PoaRequestSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def resend(self, request: Request, public_id: str) -> Response:
@@ -90,7 +90,7 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSe
         actions.send_poa(poa_id=poa.pk, by=actor_of(request), at=clock.now())
         return self.answer(poa)
 
-    @extend_schema(request=said.Voiding, responses={200: said.PoaRequestAnswer})
+    @extend_schema(request=said.Voiding, responses={200: said.PoaRequestSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def void(self, request: Request, public_id: str) -> Response:
@@ -100,7 +100,7 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, RecordViewSe
         actions.void_poa(poa_id=poa.pk, **fields, by=actor_of(request), at=clock.now())
         return self.answer(poa)
 
-    @extend_schema(request=said.Revocation, responses={200: said.PoaRequestAnswer})
+    @extend_schema(request=said.Revocation, responses={200: said.PoaRequestSerializer})
     @action(detail=True, methods=["post"])
     @idempotent
     def revoke(self, request: Request, public_id: str) -> Response:

@@ -6,7 +6,7 @@ import pytest
 
 from enrollments.decision.acceptance_at_light import SentAcceptance, difference, is_proven_by, is_shown_by
 from enrollments.light.dialect import Dialect
-from enrollments.light.payloads import Location, WriteAnswer, parse_write_answer
+from enrollments.light.payloads import Location, WriteResult, parse_write_answer
 
 ESI_ID = "10443720000000001"
 OTHER_ESI_ID = "10443720000000002"
@@ -21,7 +21,7 @@ ACCOUNT = {
 }
 
 
-def answered(body: object, *, status: int = 200) -> WriteAnswer:
+def answered(body: object, *, status: int = 200) -> WriteResult:
     return parse_write_answer(body, status=status, dialect=Dialect())
 
 

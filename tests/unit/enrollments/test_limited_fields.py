@@ -5,13 +5,13 @@ from dataclasses import fields
 import pytest
 
 from enrollments.admin.offers import PlanOfferAdmin
-from enrollments.api.serializers import OfferAnswer
+from enrollments.api.serializers import OfferSerializer
 from enrollments.customer_home import milestone_mails
 from enrollments.decision.offers import OfferedPlan, SignedLimits
 from enrollments.models import PlanOffer
 from installations.models import Language
 from poa_documents.admin.promises import PlanPromiseAdmin
-from poa_documents.api.serializers import EnvelopeAnswer
+from poa_documents.api.serializers import EnvelopeSerializer
 from poa_documents.limited_fields import LIMIT_FIELDS, LIMITED_FIELDS, OFFERED_FIELDS, LimitedField
 from poa_documents.limits import compared_lines, limit_lines
 from poa_documents.models import Envelope, Limits
@@ -43,8 +43,8 @@ def test_limits_and_columns_match() -> None:
 
 @pytest.mark.parametrize("field", LIMITED_FIELDS, ids=lambda field: field.limit)
 def test_office_and_api_see_the_field(field: LimitedField) -> None:
-    assert field.limit in EnvelopeAnswer.Meta.fields
-    assert field.offered in OfferAnswer.Meta.fields
+    assert field.limit in EnvelopeSerializer.Meta.fields
+    assert field.offered in OfferSerializer.Meta.fields
     assert field.offered in names_in(PlanOfferAdmin.fieldsets)
     assert not field.is_promised or field.limit in names_in(PlanPromiseAdmin.fieldsets)
 

@@ -17,7 +17,7 @@ from enrollments.light.payloads import (
     Location,
     NewAccount,
     Plan,
-    UnreadableAnswer,
+    UnreadableResponse,
     derive_stage,
     missing_prerequisites,
     name_unusable,
@@ -54,7 +54,7 @@ def test_arbitrary_json_is_read_or_refused_by_name(source: object) -> None:
     ):
         try:
             parse(source)
-        except UnreadableAnswer as refusal:
+        except UnreadableResponse as refusal:
             assert str(refusal)  # noqa: PT017 - either outcome is right, any other exception is not
 
 
