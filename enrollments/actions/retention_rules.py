@@ -7,7 +7,7 @@ from core.dates import chicago_day
 from core.errors import InvalidInput
 from core.transactions import repeatable
 from enrollments.models import RetentionRule
-from enrollments.retention import RecordClass, RetentionClock
+from enrollments.retention_terms import RecordClass, RetentionClock
 
 
 class RuleNotPossible(InvalidInput):

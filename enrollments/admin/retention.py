@@ -10,7 +10,7 @@ from core.admin.records import AddableRecordAdmin, RecordAdmin
 from core.admin.tables import display
 from enrollments.actions.retention_rules import decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, LegalHold, RetentionRule
-from enrollments.retention import RecordClass, RetentionClock
+from enrollments.retention_terms import RecordClass, RetentionClock
 
 
 class RuleForm(ButtonForm):

@@ -9,7 +9,7 @@ from core.actors import ActorField
 from core.dates import chicago_day, short_date
 from core.public_records import PublicRecord
 from enrollments.models.cases import Enrollment
-from enrollments.retention import RecordClass, RetentionClock
+from enrollments.retention_terms import RecordClass, RetentionClock
 
 
 class EvidencePackRead(PublicRecord):

@@ -52,6 +52,7 @@ from poa_documents.actions.lifecycle import (
     use_authority,
     verify_or_suspend,
 )
+from poa_documents.actions.link_replacement import OfficeMustHelp, is_new_link_on_its_way, send_new_link
 from poa_documents.actions.links import settle_contact_change
 from poa_documents.actions.mail_reports import forget_reports, settle_report, store_report
 from poa_documents.actions.mail_returns import (
@@ -62,7 +63,6 @@ from poa_documents.actions.mail_returns import (
     record_return,
 )
 from poa_documents.actions.mails import MailNotReady, MailOutcome, NothingToPost, Teller, mark_posted, send_mail
-from poa_documents.actions.new_links import OfficeMustHelp, is_new_link_on_its_way, send_new_link
 from poa_documents.actions.paper import (
     ImpossibleSignedDate,
     NoPaperWaiting,

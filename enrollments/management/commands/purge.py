@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from core import clock
 from core.actors import OPERATOR
 from core.dates import chicago_day
-from enrollments.actions.retention import (
+from enrollments.actions.destruction import (
     Candidate,
     NotDueForDestruction,
     candidates,

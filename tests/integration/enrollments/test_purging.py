@@ -12,13 +12,13 @@ from core import clock, stored_files
 from core.actors import OPERATOR
 from core.dates import chicago_day, chicago_midnight
 from core.errors import ReasonMissing
-from enrollments.actions import retention
+from enrollments.actions import destruction
 from enrollments.actions.case_opening import reconsider_site
+from enrollments.actions.destruction import Candidate, NotDueForDestruction, candidates
 from enrollments.actions.legal_holds import AlreadyOnLegalHold, NotOnLegalHold, lift_legal_hold, place_legal_hold
-from enrollments.actions.retention import Candidate, NotDueForDestruction, candidates
 from enrollments.actions.retention_rules import RuleNotPossible, decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, Enrollment, LegalHold, PlanDocument, RetentionRule
-from enrollments.retention import RecordClass, RetentionClock, add_months
+from enrollments.retention_terms import RecordClass, RetentionClock, add_months
 from installations.models import Customer, Installation, ProofFile
 from installations.proofs import check_proof
 from poa_documents.actions import decline_poa, end_stop_signal, record_stop_signal
@@ -138,7 +138,7 @@ def test_stop_signals_are_destroyed_with_the_persons_last_records(flow: Flow) ->
     standing = reported(enrollment, StopKind.DECEASED, flow.clock.at)
     after = last_day_of(enrollment) + timedelta(days=1)
 
-    proof = retention.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
+    proof = destruction.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
 
     left = StopSignal.objects.get()
     assert (left.pk, left.kind, left.source, left.decision) == (standing.pk, StopKind.DECEASED, "", "")
@@ -156,7 +156,7 @@ def test_stop_signals_stay_while_another_case_is_kept(flow: Flow) -> None:
     reconsider_site(site_id=other.site_id, at=flow.clock.at)
     after = last_day_of(enrollment) + timedelta(days=1)
 
-    retention.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
+    destruction.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
 
     signal.refresh_from_db()
     assert (signal.source, signal.decision) == ("Her daughter Ana called.", "She can decide.")
@@ -173,7 +173,7 @@ def test_stop_signals_are_destroyed_with_the_last_request(flow: Flow) -> None:
     poa.refresh_from_db()
     after = add_months(chicago_day(flow.clock.at), 12) + timedelta(days=1)
 
-    retention.destroy(candidate_of(poa, after), by=OPERATOR, at=noon(after))
+    destruction.destroy(candidate_of(poa, after), by=OPERATOR, at=noon(after))
 
     signal.refresh_from_db()
     assert signal.source == ""
@@ -187,14 +187,14 @@ def test_legal_hold_keeps_everything_until_lifted(flow: Flow) -> None:
 
     held = candidate_of(enrollment, chicago_day(at))
     with pytest.raises(NotDueForDestruction, match="PUCT complaint 7"):
-        retention.destroy(held, by=OPERATOR, at=at)
+        destruction.destroy(held, by=OPERATOR, at=at)
 
     assert not held.is_due(chicago_day(at))
     assert Enrollment.objects.filter(pk=enrollment.pk).exists()
     assert not Destruction.objects.exists()
     assert PoaDocument.objects.get(site=enrollment.site).evidence.filter(kind="enrollment.place_legal_hold").exists()
     lift_legal_hold(enrollment_id=enrollment.pk, reason="Settled.", by=OFFICE, at=at)
-    retention.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
+    destruction.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
     assert not Enrollment.objects.filter(pk=enrollment.pk).exists()
 
 
@@ -206,7 +206,7 @@ def test_hold_placed_during_the_purge_keeps_the_case(flow: Flow) -> None:
     place_legal_hold(enrollment_id=enrollment.pk, kind="LEGAL_HOLD", reason="A letter came.", by=OFFICE, at=at)
 
     with pytest.raises(NotDueForDestruction):
-        retention.destroy(seen, by=OPERATOR, at=at)
+        destruction.destroy(seen, by=OPERATOR, at=at)
 
     assert PoaDocument.objects.filter(site=enrollment.site).exists()
     assert DestroyedFile.objects.count() == 0
@@ -221,7 +221,7 @@ def test_declined_request_is_kept_for_a_year(flow: Flow) -> None:
     last = add_months(chicago_day(flow.clock.at), 12)
 
     assert not candidate_of(poa, last).is_due(last)
-    proof = retention.destroy(
+    proof = destruction.destroy(
         candidate_of(poa, last + timedelta(days=1)), by=OPERATOR, at=noon(last + timedelta(days=1))
     )
 
@@ -244,7 +244,7 @@ def test_photos_are_destroyed_with_their_originals(flow: Flow) -> None:
     kept = report.proofs.get()
     after = noon(last_day_of(enrollment) + timedelta(days=1))
 
-    retention.destroy(candidate_of(enrollment, chicago_day(after)), by=OPERATOR, at=after)
+    destruction.destroy(candidate_of(enrollment, chicago_day(after)), by=OPERATOR, at=after)
 
     assert kept.received_storage_key
     assert not storages["default"].exists(kept.received_storage_key)
@@ -262,12 +262,12 @@ def test_shared_files_stay_and_locked_files_are_retried(flow: Flow, monkeypatch:
 
     with monkeypatch.context() as while_locked:
         while_locked.setattr(stored_files, "destroy", locked)
-        retention.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
+        destruction.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
         reasons = set(DestroyedFile.objects.values_list("kept_because", flat=True))
         place_legal_hold(enrollment_id=other.pk, kind="DISPUTE", reason="Another matter.", by=OFFICE, at=at)
         with pytest.raises(CommandError, match="could not be destroyed"):
             purge(monkeypatch, at)
-    retention.destroy_files(at=at)
+    destruction.destroy_files(at=at)
 
     assert reasons == {"another record uses the same file", "PermissionError: the lock runs until 2031"}
     left = DestroyedFile.objects.filter(destroyed_at__isnull=True)

@@ -7,7 +7,7 @@ from django.core import mail
 from django.test import Client
 
 from poa_documents import actions
-from poa_documents.actions.new_links import MAX_LINKS_A_DAY
+from poa_documents.actions.link_replacement import MAX_LINKS_A_DAY
 from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument, ReturnSource
 from poa_documents.moves import lock

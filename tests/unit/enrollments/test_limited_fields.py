@@ -10,7 +10,7 @@ from enrollments.customer_home import milestone_mails
 from enrollments.decision.offers import OfferedPlan, SignedLimits
 from enrollments.models import PlanOffer
 from installations.models import Language
-from poa_documents.admin.promises import PlanPromiseAdmin
+from poa_documents.admin.plan_promises import PlanPromiseAdmin
 from poa_documents.api.serializers import EnvelopeSerializer
 from poa_documents.limited_fields import LIMIT_FIELDS, LIMITED_FIELDS, OFFERED_FIELDS, LimitedField
 from poa_documents.limits import compared_lines, limit_lines

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrollments.retention import RecordClass, RetentionClock, Rule, add_months, keep_until, rules_in_force
+from enrollments.retention_terms import RecordClass, RetentionClock, Rule, add_months, keep_until, rules_in_force
 
 CASE = RecordClass.CASE
 RULES = (

@@ -22,7 +22,7 @@ from core.actors import Actor
 from core.dates import chicago_day, short_date
 from core.errors import Conflict
 from core.transactions import repeatable
-from enrollments import retention
+from enrollments import retention_terms
 from enrollments.engine.locked_case import lock_case
 from enrollments.evidence_pack import contents
 from enrollments.evidence_pack.building import PackNotMade, build
@@ -40,7 +40,7 @@ from enrollments.models import (
     RetentionRule,
     WebhookDelivery,
 )
-from enrollments.retention import RecordClass, RetentionClock, Rule, Term
+from enrollments.retention_terms import RecordClass, RetentionClock, Rule, Term
 from enrollments.states import SETTLED_STATUSES, UNSETTLED_WRITE_STATUSES
 from installations.models import Customer, KeptProof, ProofFile
 from poa_documents.journal import evidence
@@ -103,8 +103,8 @@ def _rules() -> list[Rule]:
 def _case(enrollment: Enrollment, rules: list[Rule], *, today: date) -> Candidate:
     was_signed = any(poa.signed_at is not None for poa in contents.poas_of(enrollment))
     record_class = RecordClass.CASE if was_signed else RecordClass.UNSIGNED
-    in_force = retention.rules_in_force(rules, record_class, today=today)
-    term = retention.keep_until(in_force, _clocks(enrollment))
+    in_force = retention_terms.rules_in_force(rules, record_class, today=today)
+    term = retention_terms.keep_until(in_force, _clocks(enrollment))
     return Candidate(record_class, enrollment, term, _obstacle(enrollment))
 
 
@@ -115,7 +115,7 @@ def _clocks(enrollment: Enrollment) -> dict[str, date | None]:
         return {RetentionClock.ENROLLMENT: ended, RetentionClock.REQUEST_END: ended}
     start, months = enrollment.service_start_date, enrollment.accepted_offer.term_months
     enrolled = max(day for day in (chicago_day(enrollment.accepted_at), start, ended) if day)
-    contract_end = retention.add_months(start, months) if start and months else None
+    contract_end = retention_terms.add_months(start, months) if start and months else None
     if contract_end and ended:
         contract_end = max(contract_end, ended)
     return {RetentionClock.ENROLLMENT: enrolled, RetentionClock.CONTRACT_END: contract_end}
@@ -133,9 +133,9 @@ def _obstacle(enrollment: Enrollment) -> str:
 
 
 def _request(poa: PoaDocument, rules: list[Rule], *, today: date) -> Candidate:
-    in_force = retention.rules_in_force(rules, RecordClass.UNSIGNED, today=today)
+    in_force = retention_terms.rules_in_force(rules, RecordClass.UNSIGNED, today=today)
     ended = chicago_day(poa.ended_at) if poa.ended_at else None
-    term = retention.keep_until(in_force, {RetentionClock.REQUEST_END: ended})
+    term = retention_terms.keep_until(in_force, {RetentionClock.REQUEST_END: ended})
     held = Enrollment.objects.filter(
         customer_id=poa.customer_id, site_id=poa.site_id, legal_holds__lifted_at__isnull=True, legal_holds__isnull=False
     )
