@@ -40,12 +40,12 @@ PARTS: dict[str, dict[str, str]] = {
         "Q16": "The queue hangs: due work is done without it.",
     },
     "Database": {
-        "P1": "The server restarts: processes connect again, open attempts are settled.",
+        "P1": "The server restarts: processes connect again, and open attempts are settled.",
         "P2": "The connection breaks between answer and record: as Q3.",
         "P3": "Deadlocks, serialization failures and lock timeouts repeat the transaction and no call.",
         "P4": "Two sessions insert the same attempt, event or form: one wins, the other sees it.",
         "P5": "The database is down: pages say so, forms keep their entry, webhooks are sent again.",
-        "P6": "The database is read-only: pages and readiness say so, and what was sent counts once it is repeated.",
+        "P6": "The database is read-only: pages and readiness say so, and what was sent counts once it is sent again.",
     },
     "Light": {
         "L1": "No answer in time and no effect: doubt, reading, one repeat.",
@@ -53,70 +53,70 @@ PARTS: dict[str, dict[str, str]] = {
         "L3": "The connection breaks after the effect: as L2.",
         "L4": "A server error before the effect: as L1.",
         "L5": "A server error after the effect: as L2.",
-        "L6": "Asked to wait for some seconds: we wait at least as long, each case apart from the others.",
+        "L6": "Asked to wait for some seconds: we wait at least as long, each case separately.",
         "L7": "Asked to wait until a date: we wait at least until then.",
-        "L8": "Sent away without a time: we wait longer each time, each case apart from the others.",
-        "L9": "A token that ran out is renewed once; one that stays refused goes to operations.",
-        "L10": "Forbidden or unknown: a person is asked, and Light is not hammered.",
-        "L11": "The same plan is accepted already: read, and on record as done.",
-        "L12": "A field is refused: a person gets Light's words; nothing is repeated.",
-        "L13": "Half an answer after the effect: as L2.",
-        "L14": "A page of HTML is no success.",
-        "L15": "Nulls, numbers as text and text as numbers: a refusal or a doubt, no crash.",
-        "L16": "Unknown keys, statuses and events: the case goes on, and they are shown as they came.",
-        "L17": "No plan on offer: a hold says so.",
-        "L18": "Two plans alike: the choice is always the same, and on record.",
+        "L8": "Asked to wait without a time: we wait longer each time, each case separately.",
+        "L9": "An expired token is renewed once; if it is still refused, operations are asked.",
+        "L10": "Forbidden or unknown: a person is asked, and Light is not called repeatedly.",
+        "L11": "The same plan is already accepted: read, and recorded as done.",
+        "L12": "A field is refused: a person sees Light's reasons; nothing is repeated.",
+        "L13": "Half a response after the effect: as L2.",
+        "L14": "A page of HTML does not count as success.",
+        "L15": "Nulls, numbers as text and text as numbers: a refusal or a doubt, but no crash.",
+        "L16": "Unknown keys, statuses and events: the case continues, and they are shown as received.",
+        "L17": "No plan offered: a hold says so.",
+        "L18": "Two identical plans: the choice is always the same, and on record.",
         "L19": "The price rose since the request: judged again, and held when outside the limits.",
-        "L20": "The plan died since the request: asked for and judged again.",
+        "L20": "The plan expired since the request: requested and judged again.",
         "L21": "The answer to a new account is lost: no second account.",
         "L22": "The answer to finalize is lost: read, at most one repeat.",
         "L23": "The answer to our attestation is lost: read, at most one repeat.",
-        "L24": "Light is down for three days: slow probing, deadlines in view, no stampede afterwards.",
-        "L25": "Finalize is refused: a hold, and the acceptance stands.",
-        "L26": "The customer self-enrolled in between: never accepted over.",
-        "L27": "An answer drips in, headers included: the call ends within a minute; writes are settled by reading.",
-        "L28": "A write is redirected: not done, never followed nor sent again, and operations are asked.",
+        "L24": "Light is down for three days: slow retries, deadlines are shown, no stampede afterwards.",
+        "L25": "Finalize is refused: a hold, and the acceptance is still recorded.",
+        "L26": "The customer enrolled without us in between: no other plan is accepted.",
+        "L27": "A response arrives byte by byte: the call ends within a minute; writes are settled by reading.",
+        "L28": "A write is redirected: not done, neither followed nor sent again, and operations are asked.",
     },
     "Reading lags": {
         "G1": "An acceptance shows within the settling period: found, not repeated.",
-        "G2": "An acceptance shows later: a person is asked, it is recognized whenever it shows, never two.",
-        "G3": "A reading lags in parts or says nothing: what names our plan counts, and silence settles no doubt.",
+        "G2": "An acceptance shows later: a person is asked, it is recognized when it appears, never two.",
+        "G3": "A reading is partly outdated or empty: only what names our plan counts, nothing else settles a doubt.",
     },
-    "Answers that look right": {
-        "R1": "Accept answers 2xx and did nothing: doubt, reading, a person; no mail and no finalize before it shows.",
-        "R2": "Accept did another plan, start or meter: a hold with both sides; no finalize, no mail.",
-        "R3": "Another write answers 2xx without effect: read, repeated or held, never taken as done.",
-        "R4": "Plans arrive expired, again and again: a hold names it, and the calls of a case and day are bounded.",
+    "Responses that look right": {
+        "R1": "Accept returns 2xx but did nothing: doubt, reading, a person; no mail or finalize before it shows.",
+        "R2": "Accept used another plan, start or meter: a hold with both sides; no finalize, no mail.",
+        "R3": "Another write returns 2xx without effect: read, repeated or held, never taken as done.",
+        "R4": "Plans arrive expired repeatedly: a hold says so, and the calls per case and day are limited.",
         "R5": "Prices in dollars, zero, or below the plan's own rates: a hold, never an acceptance.",
-        "R6": "A plan or an account whose identifier is no UUID: shown, and the others are used.",
-        "R7": "Thousands of plans in one answer: all judged, the best kept, the rest counted.",
-        "R8": "No status, or no kind of rate, anywhere: derived where that is safe, else asked, and said so.",
+        "R6": "A plan or an account whose identifier is not a UUID: shown, and the others are used.",
+        "R7": "Thousands of plans in one response: all judged, the best kept, the rest counted.",
+        "R8": "No status, or no kind of rate, anywhere: derived where that is safe, otherwise a person is asked.",
         "R10": "Work that can wait gets its share while urgent work waits, and no row is queued twice.",
     },
     "Webhooks": {
         "W1": "One event fifty times at once: one row, one effect.",
-        "W2": "Events out of order: the right end.",
-        "W3": "News days late moves nothing back.",
+        "W2": "Events out of order: the same result.",
+        "W3": "Events that arrive days late move nothing back.",
         "W4": "A forged event is refused and not stored.",
         "W5": "A replayed event has no effect.",
-        "W6": "An event of an unknown account is kept, and matched later.",
-        "W7": "An unknown event is kept and answered well.",
-        "W8": "No event ever comes: polling reaches the same end.",
-        "W9": "Signed but malformed: kept as failed and shown.",
-        "W10": "While a secret is changed both are valid, then one.",
-        "W11": "A failing handler leaves its error, is repeated with pauses, and a button repeats it.",
-        "W12": "A thousand in a second: all are stored, and the engine stays quick.",
-        "W13": "Signed, in chunks and without a length: stored, up to the same bound.",
+        "W6": "An event for an unknown account is kept and matched later.",
+        "W7": "An unknown event is stored and answered with success.",
+        "W8": "No event ever arrives: polling reaches the same result.",
+        "W9": "Signed but malformed: stored as failed and shown.",
+        "W10": "While a secret is rotated both are valid, afterwards only one.",
+        "W11": "A failing handler records its error, is retried with pauses, and a button retries it.",
+        "W12": "A thousand in a second: all are stored, and the engine stays fast.",
+        "W13": "Signed, chunked and without a length: stored, up to the same size limit.",
     },
     "Dates": {
-        "D1": "Midnight between decision and call: the date is planned again.",
+        "D1": "Midnight between decision and call: the start date is planned again.",
         "D2": "The hour that comes twice in the fall: days are right, nothing happens twice.",
         "D3": "The hour that is missing in the spring: days are right.",
         "D4": "Days 7 and 30 are legal only by setting.",
-        "D5": "A repeat that leaves the window gets a new date or a hold, and is never sent.",
-        "D6": "A plan's life over holidays is read at its shortest.",
+        "D5": "A retry outside the window gets a new date or a hold, and is never sent as it was.",
+        "D6": "A plan's validity over holidays is computed as the shortest possible.",
         "D7": "Clocks five minutes apart: no false doubt and no early call.",
-        "D8": "A machine's clock is hours off: it takes nobody's case, writes nothing, and says so.",
+        "D8": "A machine's clock is hours off: it takes no case, writes nothing, and raises an alarm.",
     },
     "People": {
         "U1": "Signing clicked twice makes one document.",
@@ -124,26 +124,26 @@ PARTS: dict[str, dict[str, str]] = {
         "U3": "The field form sent five times is one report.",
         "U4": "Two go-live dates at once: one counts, the other is kept and shown.",
         "U5": "Revoked while an acceptance waits to be sent: not sent.",
-        "U6": "Revoked while an acceptance is under way: on record, and office and customer are told.",
+        "U6": "Revoked while an acceptance is in progress: recorded, and office and customer are told.",
         "U7": "Go-live corrected or withdrawn: the right step at each stage, never silently.",
-        "U8": "Acceptances are paused: none begins afterwards.",
-        "U9": "A button against a case that moved is refused with its new state.",
-        "U10": "A form of a page gone stale is refused with the new state.",
-        "U11": "A form whose connection broke on its way counts for nothing; sent again whole, it counts.",
-        "U12": "A phone without a signal, or with a weak one: pages open, and a report is kept and sent automatically.",
+        "U8": "Acceptances are paused: none starts afterwards.",
+        "U9": "A button pressed on a case that has changed is refused with its new state.",
+        "U10": "A form from an outdated page is refused with the new state.",
+        "U11": "A form whose connection broke is rejected; sent again completely, it counts.",
+        "U12": "A phone with little or no signal: pages open, and a report is kept and sent automatically.",
     },
     "Storage": {
-        "S1": "The storage refuses while a customer signs: the signature is kept and sealed later.",
-        "S2": "The storage hangs while a customer signs: the page answers, and it is sealed later.",
-        "S3": "The answer of the storage is lost: one object, one row.",
+        "S1": "Storage refuses while a customer signs: the signature is kept and sealed later.",
+        "S2": "Storage hangs while a customer signs: the page responds, and the document is sealed later.",
+        "S3": "The response from storage is lost: one object, one row.",
         "S4": "A stored document is missing: the authority is suspended before any acceptance.",
         "S5": "A stored document was altered: the authority is suspended before any acceptance.",
         "S6": "A process dies between object and row: no row without object.",
     },
     "Backup and overload": {
         "B1": "A database restored from before an acceptance: no write until every account is read.",
-        "B2": "A copy of production refuses to write to the live Light without a switch.",
-        "O1": "A thousand go-lives in a minute, five calls a second: all once, in time.",
+        "B2": "A copy of production does not write to the live Light unless a setting allows it.",
+        "O1": "A thousand go-lives in a minute, five calls a second: each accepted once, in time.",
     },
 }
 
@@ -151,19 +151,19 @@ CELLS = {cell for cells in PARTS.values() for cell in cells}
 
 HEAD = """# The fault matrix
 
-What may go wrong, what is promised then, and the tests that show it. Made by `python -m tools.fault_matrix` from the
-names and markers of the tests; `make check` fails when it is out of date.
+What can go wrong, what is promised then, and the tests that show it. Generated by `python -m tools.fault_matrix` from
+the names and markers of the tests; `make check` fails when it is out of date.
 
-After every step of these walks `tests/invariants.py` checks what must always hold.
+After every step of these tests, `tests/invariants.py` checks the promises that must always hold.
 """
 
 
 BUGS_HEAD = """
 ## Deliberate bugs
 
-Is a broken promise noticed? Each of these bugs is put into a copy of the project, and tests run until one fails:
-`make test-mutations`, some minutes. `make check` sees to it that each bug still fits the code and each test still
-exists. What a bug replaces stands in `tools/mutations/bugs.py`.
+Do the tests notice a broken promise? Each of these bugs is put into a copy of the project, and tests run until
+one fails: `make test-mutations`, which takes several minutes. `make check` verifies that each bug still applies to the
+code and each test still exists. What a bug replaces is in `tools/mutations/bugs.py`.
 
 | invariant | bug | what it would mean | caught by |
 |---|---|---|---|

@@ -28,7 +28,7 @@ GOING_LIVE = "tests/integration/installations/test_go_live_reports.py"
 @dataclass(frozen=True)
 class Bug:
     """
-    One edit of one file. `old` stands there exactly once.
+    One edit of one file. `old` occurs there exactly once.
 
     `noticed_by` are the tests that are run against it, a file or a single test each, until the first one fails.
     """
@@ -85,7 +85,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/decision/decide.py",
         old="    if facts.held_by_customer_since is not None:\n        return Wait(\n",
         new="    if facts.held_by_customer_since == now:\n        return Wait(\n",
-        why="The customer presses “hold”, and the plan is accepted all the same.",
+        why="The customer presses “hold”, and the plan is accepted anyway.",
         noticed_by=(f"{NOTICES}::test_customer_hold_stops_requests_and_acceptances",),
     ),
     Bug(
@@ -94,7 +94,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/actions/account_reading.py",
         old="    elif step.is_last_reading and account.is_acceptance_denied:",
         new="    elif account.is_acceptance_denied:",
-        why="An acceptance that shows some seconds later at Light is given up, and a person is asked to send it again.",
+        why="An acceptance that Light shows seconds later counts as failed, and a person is asked to send it again.",
         noticed_by=(
             f"{READING_LAG}::test_G1_acceptance_shown_within_the_settling_period_is_not_repeated",
             READING_LAG,
@@ -115,7 +115,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/actions/acceptance.py",
         old="    if acceptance_at_light.is_proven_by(answer, sent_acceptance(attempt)):",
         new="    if answer is not None:",
-        why="An error with status 200 becomes an accepted plan, and the customer is told so.",
+        why="An error with status 200 counts as an accepted plan, and the customer is told so.",
         noticed_by=(f"{RIGHT_LOOKING}::test_R1_acceptance_without_effect_is_never_believed",),
     ),
     Bug(
@@ -124,7 +124,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/decision/after_acceptance.py",
         old="    if facts.accepted_differently and HoldCode.ACCEPTED_DIFFERENTLY not in facts.settled_codes:",
         new="    if facts.accepted_differently == facts.esi_id:",
-        why="Light shows another start than the accepted one, and the enrollment is finished all the same.",
+        why="Light shows another start than the accepted one, and the enrollment is finalized anyway.",
         noticed_by=(f"{RIGHT_LOOKING}::test_R2_account_showing_another_plan_later_stops_finalizing",),
     ),
     Bug(
@@ -142,7 +142,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/engine/leases.py",
         old="    if ours.filter(due_at__lte=at, lease_until__isnull=True).update(**taken):",
         new="    if ours.filter(due_at__lte=at).update(**taken):",
-        why="A second worker takes a case that another one has in hand.",
+        why="A second worker takes a case that another one is processing.",
         noticed_by=(f"{CRASHES}::test_second_worker_finds_nothing_to_do", CRASHES),
     ),
     Bug(
@@ -162,7 +162,7 @@ BUGS: tuple[Bug, ...] = (
         "        return _unsaid(field, limit)\n",
         new='    limit = f"at most {_quantity(signed, unit)}"\n    if offered is None:\n'
         '        return FieldVerdict(field, limit, "not given", fits=True, because="The offer does not say.")\n',
-        why="A price or fee that the offer does not name passes for one within the limit.",
+        why="A price or fee that the offer does not name counts as within the limit.",
         noticed_by=(OFFERS,),
     ),
     Bug(
@@ -171,7 +171,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/decision/offers.py",
         old="    if offered > signed:\n",
         new="    if offered > signed * 2:\n",
-        why="Plans up to twice as dear as signed for are accepted.",
+        why="Plans up to twice as expensive as signed for are accepted.",
         noticed_by=(OFFERS,),
     ),
     Bug(
@@ -198,7 +198,7 @@ BUGS: tuple[Bug, ...] = (
         file="core/dates.py",
         old="    return at.astimezone(CHICAGO).date()",
         new="    return at.astimezone(UTC).date()",
-        why="In the evening of Texas it is tomorrow already, so the start lies a day off.",
+        why="In the evening in Texas it is already tomorrow in UTC, so the start is a day off.",
         noticed_by=("tests/unit/core/test_dates.py::test_instant_has_its_chicago_day",),
     ),
     Bug(
@@ -225,7 +225,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/actions/writes.py",
         old="        return send(lambda: check_still_wanted(write, step, tools))\n",
         new="        return repeatable(send)(lambda: check_still_wanted(write, step, tools))\n",
-        why="A crash or a rollback during the call takes the record of the call with it.",
+        why="A crash or a rollback during the call also loses the record of the call.",
         noticed_by=(f"{MAIN_FLOW}::test_case_goes_straight_to_active_service",),
     ),
     Bug(
@@ -234,7 +234,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/light/client.py",
         old="        is_telling = 400 <= answer.status < 500 and answer.status != 408",
         new="        is_telling = 400 <= answer.status < 600 and answer.status != 408",
-        why="A write that Light did before it failed to answer counts as refused.",
+        why="A write that Light carried out before it failed to respond counts as refused.",
         noticed_by=(f"{REMOTE}::test_L3_L4_missing_answer_is_settled_by_reading",),
     ),
     Bug(
@@ -255,7 +255,7 @@ BUGS: tuple[Bug, ...] = (
         '    if event.name == "location.service_active":\n'
         '        enrollment.status = "ACTIVE"\n'
         "        enrollment.save()\n",
-        why="Anyone who can send an event, or send it late, decides about the case.",
+        why="Anyone who can send an event, or send it late, controls the case.",
         noticed_by=(f"{SETTLING}::test_webhook_alone_moves_nothing", FROM_LIGHT),
     ),
     Bug(
@@ -264,7 +264,7 @@ BUGS: tuple[Bug, ...] = (
         file="core/stored_files.py",
         old="        read(file)\n    except FileAltered as problem:\n        raise FileNotStored",
         new="    except FileAltered as problem:\n        raise FileNotStored",
-        why="“Signed” is shown over a file that the storage never kept.",
+        why="“Signed” is shown for a file that storage never kept.",
         noticed_by=(STORED_FILES,),
     ),
     Bug(
@@ -273,7 +273,7 @@ BUGS: tuple[Bug, ...] = (
         file="core/stored_files.py",
         old="    if hashlib.sha256(content).hexdigest() != file.sha256:",
         new="    if len(content) != file.size_bytes:",
-        why="A document of the same length with other words passes for the one that was signed.",
+        why="A different document of the same length counts as the one that was signed.",
         noticed_by=(STORED_FILES,),
     ),
     Bug(
@@ -282,7 +282,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/actions/webhooks.py",
         old="        due_at=at,\n",
         new="",
-        why="The row is there, and nothing ever looks at it.",
+        why="The row exists, but nothing ever processes it.",
         noticed_by=(f"{SETTLING}::test_sweep_finds_what_is_due", RECEIVING),
     ),
     Bug(
@@ -300,7 +300,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/engine/engine.py",
         old="        leases.release(turn, due_at=_due_at(step), shown=shown)",
         new="        leases.release(turn, due_at=None, shown=shown)",
-        why="A case that waits for a date or for Light is never looked at again without a message.",
+        why="A case that waits for a date or for Light is never processed again without a message.",
         noticed_by=(f"{MAIN_FLOW}::test_frozen_credit_delays_the_case", MAIN_FLOW),
     ),
     Bug(
@@ -309,7 +309,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/engine/leases.py",
         old="(Q(due_at__lte=at) & free | Q(lease_until__lte=at))",
         new="(Q(due_at__lte=at) & free)",
-        why="What a dead worker had in hand stays in its hands.",
+        why="A case that a dead worker was processing is never taken over.",
         noticed_by=(f"{CRASHES}::test_sweep_finds_the_work_of_a_dead_worker",),
     ),
     Bug(
@@ -327,7 +327,7 @@ BUGS: tuple[Bug, ...] = (
         file="poa_documents/journal/evidence.py",
         old='        "details": entry.details,\n',
         new="",
-        why="What an entry says can be rewritten, and the chain still verifies.",
+        why="The content of an entry can be rewritten, and the chain still verifies.",
         noticed_by=(f"{POA_LIFE}::test_altered_entry_is_named",),
     ),
     Bug(
@@ -363,7 +363,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/actions/writes.py",
         old="    write.answer = redact(answer)",
         new="    write.answer = answer",
-        why="E-mail, phone and birth date of the customer stand readable in the records of calls.",
+        why="E-mail, phone and birth date of the customer are readable in the records of calls.",
         noticed_by=(f"{MAIN_FLOW}::test_call_records_hold_no_customer_data",),
     ),
     Bug(
