@@ -27,7 +27,7 @@ _SEEN_KEY = "office_address"
 
 @dataclass(frozen=True)
 class OfficeBrowser:
-    """A browser in which somebody signed in. `name` identifies the browser, not a person."""
+    """A browser in which someone signed in. `name` identifies the browser, not a person."""
 
     name: str
     user_id: int

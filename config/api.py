@@ -83,7 +83,7 @@ def _in_api_terms(problem: Exception) -> Exception:
 class SignInBlocked(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = (
-        "Nobody can sign in right now, because a part of Switchyard does not answer. Try again in a minute."
+        "No one can sign in right now, because a part of Switchyard does not answer. Try again in a minute."
     )
     default_code = "sign_in_shut"
     wait = RateLimitStoreDown.seconds

@@ -49,7 +49,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Return only folders named by this module. Others belong to somebody else."""
+    """Return only folders named by this module. Others belong to someone else."""
     if not folder.is_dir():
         raise IncompleteBackup(f"{folder} is not a folder. Create it first, accessible to this user only.")
     return [each for each in folder.iterdir() if each.is_dir() and _NAME.fullmatch(each.name)]

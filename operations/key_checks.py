@@ -1,7 +1,7 @@
 """
 Checks that FIELD_ENCRYPTION_KEYS can decrypt the database: at start, for readiness and before a restore.
 
-A database restored with the wrong keys looks healthy until somebody signs in or a date of birth is read.
+A database restored with the wrong keys looks healthy until someone signs in or a date of birth is read.
 """
 
 import logging

@@ -101,7 +101,7 @@ _TABLE = (
         "SECRET_KEY",
         None,
         f"a random text of at least {MIN_SECRET_LENGTH} characters",
-        "Signs sessions and forms. Changing it signs everybody out.",
+        "Signs sessions and forms. Changing it signs everyone out.",
         secret,
         _SECRETS,
     ),

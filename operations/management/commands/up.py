@@ -89,7 +89,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Links in e-mails begin with {settings.SITE_URL}; set SITE_URL to change that.")
         if not User.objects.filter(is_active=True, is_staff=True).exists():
             self.stdout.write(
-                "Nobody can sign in yet. Create the first account in another terminal, with the same environment: "
+                "No one can sign in yet. Create the first account in another terminal, with the same environment: "
                 f"{_python()} manage.py createsuperuser"
             )
         connection.close()

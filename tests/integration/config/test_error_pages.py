@@ -25,7 +25,7 @@ def test_reassigned_job_page_is_a_full_page(client: Client) -> None:
     answer = client.get(f"/field/jobs/{job.public_id}/")
 
     assert answer.status_code == 404
-    assert "the office gave to somebody else" in " ".join(seen(answer).split())
+    assert "the office assigned to someone else" in " ".join(seen(answer).split())
 
 
 def test_staff_without_the_right_learn_whom_to_ask(client: Client) -> None:
@@ -34,7 +34,7 @@ def test_staff_without_the_right_learn_whom_to_ask(client: Client) -> None:
     answer = client.get("/admin/installations/customer/")
 
     assert answer.status_code == 403
-    assert "ask the person who runs Switchyard" in seen(answer)
+    assert "ask your Switchyard" in seen(answer)
 
 
 @pytest.mark.parametrize("address", ["/field/sign-in/", "/admin/login/"])
@@ -42,4 +42,4 @@ def test_form_from_before_another_sign_in_says_resend(address: str) -> None:
     answer = Client(enforce_csrf_checks=True).post(address, {"username": "tess", "password": "x"})
 
     assert answer.status_code == 403
-    assert "Please send it once more" in seen(answer)
+    assert "Please send it again" in seen(answer)
