@@ -119,7 +119,7 @@ def test_work_queue_links_to_documents_given_up(flow: Flow, accepted: Enrollment
     listed = admin_client.get("/admin/enrollments/plandocument/?state=given-up").content.decode()
     stored = admin_client.get("/admin/enrollments/plandocument/?state=stored").content.decode()
 
-    assert "3 documents of accepted plans could not be fetched" in queue
+    assert "Documents of accepted plans that we stopped trying to fetch: 3." in queue
     assert f"Electricity Facts Label for {accepted.customer}" in queue
     pages = [f"/admin/enrollments/plandocument/{pk}/" for pk in PlanDocument.objects.values_list("pk", flat=True)]
     assert all(page in listed for page in pages)
