@@ -79,7 +79,7 @@ test-long: $(VENV)/dev.stamp ## The same with 2,000 orders, other ones each time
 
 test-mutations: $(VENV)/dev.stamp ## Put deliberate bugs into a copy and see that tests notice each; some minutes
 	@$(PY) -m tools.mutations $(ARGS)
-	@$(PY) -m tools.fault_matrix
+	@$(PY) -m tools.faults_page
 
 check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
@@ -120,7 +120,7 @@ check-locks:
 	@echo "lock files …"; ! grep -n '://' $(LOCKS)
 
 check-pages:
-	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check; $(PY) -m tools.fault_matrix --check
+	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check; $(PY) -m tools.faults_page --check
 
 check-compose:
 	@echo "compose file …"; $(PY) -m pytest -q tests/unit/config/test_compose.py
@@ -154,7 +154,7 @@ states: $(VENV)/dev.stamp ## Draw docs/states.md from the tables of moves
 
 docs: states ## Write every generated page
 	@$(PY) manage.py write_configuration
-	@$(PY) -m tools.fault_matrix
+	@$(PY) -m tools.faults_page
 
 pictures: $(VENV)/dev.stamp ## Take the pictures of the README again; needs Chromium
 	@$(PY) -m tools.pictures

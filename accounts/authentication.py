@@ -38,7 +38,7 @@ class KeyAuthentication(BaseAuthentication):
 
 
 def _account_of(secret: str) -> "tuple[User, ApiKey]":
-    from accounts.actions import record_key_use  # this module may be imported before models are loaded
+    from accounts.api_client_actions import record_key_use  # this module may be imported before models are loaded
     from accounts.queries import find_key
 
     key, now = find_key(secret), timezone.now()

@@ -7,7 +7,7 @@ import string
 from dataclasses import dataclass
 
 KEY_START = "swy_"
-"""Every secret starts with this, so that logs, scanners and people recognize it. `operations.log_format` masks it."""
+"""How every secret starts, so that logs, scanners and people recognize it. `operations.log_redaction` masks it."""
 RANDOM_CHARACTERS = 43
 """Letters and digits, 256 bits."""
 PREFIX_LENGTH = len(KEY_START) + 6

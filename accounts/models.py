@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from core.abstract_person import Person
 from core.actors import ActorField
-from core.people import Person
 from core.public_records import MirroredRecord, PublicRecord
 
 EXPIRY_WARNING = timedelta(days=30)

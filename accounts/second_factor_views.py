@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import second_factor
-from accounts.actions import revoke_personal_keys
+from accounts.api_client_actions import revoke_personal_keys
 from accounts.models import User
 from accounts.second_factor import NoSecondFactor, SecondFactorAlreadySetUp, Surface, WrongCode
 from accounts.wait_page import wait_response

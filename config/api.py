@@ -26,7 +26,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
 from accounts import second_factor, sign_in_limits
-from accounts.actions import create_personal_key
+from accounts.api_client_actions import create_personal_key
 from accounts.models import User
 from accounts.second_factor import Surface, WrongCode
 from core.api.requests import StrictSerializer

@@ -8,8 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
 
+from operations.bucket_permissions import log_missing_permission_in_background  # noqa: E402
 from operations.key_checks import check_keys_at_start  # noqa: E402 - it imports models, which are loaded by now
-from operations.storage_permissions import log_missing_permission_in_background  # noqa: E402
 
 check_keys_at_start()
 warm_up_in_background()

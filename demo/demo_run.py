@@ -13,10 +13,10 @@ from core.clock import configured_clock, now
 from core.dates import chicago_day
 from demo import demo_data, outcome_checks
 from demo.browser import ConnectionLost, UnexpectedPage
+from demo.browser_actors import Customer, Technician, WaitTimeout
 from demo.clock_control import ClockControl, NeverIdle
 from demo.narration import Narrator
 from demo.office import ApiRequestFailed, Office
-from demo.people import Customer, Technician, WaitTimeout
 from demo.processes import (
     DEFAULT_LIGHT_PORT,
     DEFAULT_SITE_PORT,

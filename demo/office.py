@@ -9,8 +9,8 @@ import requests
 from core.clock import now
 from core.dates import chicago_day
 from demo.browser import TIMEOUT_SECONDS, ConnectionLost
+from demo.browser_actors import retry
 from demo.demo_data import STAFF_NAME, STAFF_PASSWORD, CustomerProfile, Product
-from demo.people import retry
 
 CONTRACT_AGE = timedelta(days=14)
 FIRST_SERVER_ERROR = 500

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from core.clock import now
 from core.dates import CHICAGO, Calendar, chicago_day, is_business_day
+from demo.browser_actors import Customer, Technician
 from demo.clock_control import ClockControl
 from demo.demo_data import ANA, CARMEN, DALE, MARCUS, NGOC, PRIYA, PROFILES, RUTH, WALTER, CustomerProfile
 from demo.narration import Narrator
 from demo.office import Office
-from demo.people import Customer, Technician
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus
 

@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from core.admin.links import record_url
 from core.admin.tables import Cell, Table
 from core.dates import chicago_day, short_date
-from core.staff_text import age, moment
+from core.staff_formats import age, moment
 from enrollments.decision.gates import Gate
 from enrollments.decision.steps import (
     AcceptPlan,

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from core.choices import Choices
 from core.dates import short_date
+from core.labeled_enums import Choices
 
 
 class RecordClass(Choices):

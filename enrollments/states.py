@@ -5,7 +5,7 @@ These are our own statuses. Light's status is kept separately, as text. The next
 `decision.decide` computes it from the facts, and the engine stores it on the enrollment.
 """
 
-from core.choices import Choices
+from core.labeled_enums import Choices
 from core.moves import Move
 
 

@@ -13,7 +13,7 @@ from core.actors import ActorField
 from core.dates import chicago_day, short_date
 from core.encryption import EncryptedTextField
 from core.public_records import MirroredRecord, PublicRecord
-from core.staff_text import describe_event
+from core.staff_formats import describe_event
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
 
 

@@ -1,6 +1,6 @@
 """The statuses of installations and go-live reports, and the moves between them."""
 
-from core.choices import Choices
+from core.labeled_enums import Choices
 from core.moves import Move
 
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.actions import delete_ended_personal_keys
+from accounts.api_client_actions import delete_ended_personal_keys
 from core import cleanup, clock
 from core.queue import TaskName
 from core.sweep_times import note_sweep

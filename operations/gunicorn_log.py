@@ -5,7 +5,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from operations.log_format import LINE_FORMAT, RedactingFormatter
+from operations.log_redaction import LINE_FORMAT, RedactingFormatter
 
 
 class GunicornLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types

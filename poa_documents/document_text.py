@@ -3,7 +3,7 @@
 from core.company_rules import current_rules
 from poa_documents.limits import format_date, limit_lines
 from poa_documents.models import PoaDocument, PoaTemplate
-from poa_documents.wording import Case, DocumentText, render
+from poa_documents.wording_rendering import Case, DocumentText, render
 
 
 def case_of(poa: PoaDocument, language: str) -> Case:

@@ -8,7 +8,7 @@ from core import log_context
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.moves import find_move
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import PoaDocument
 from poa_documents.states import MOVES, PoaStatus
 
@@ -29,7 +29,7 @@ def take_move(
     move = find_move(MOVES, name, subject="This power of attorney", status=poa.status)
     old_status, poa.status = poa.status, PoaStatus(move.target)
     poa.save()
-    evidence.record(
+    chain.record(
         poa,
         kind=name,
         by=by,

@@ -10,7 +10,7 @@ from core.errors import Conflict
 from installations.models import Customer
 from poa_documents.models import SIGNING_MAILS, AddressFailure, ConsentRecord, PoaDocument, PoaTemplate, Statement
 from poa_documents.states import PoaStatus
-from poa_documents.wording import DocumentText
+from poa_documents.wording_rendering import DocumentText
 
 STATEMENTS: tuple[Statement, ...] = tuple(Statement)
 

@@ -1,6 +1,6 @@
 """The life of a power of attorney and the moves between its statuses."""
 
-from core.choices import Choices
+from core.labeled_enums import Choices
 from core.moves import Move
 
 

@@ -31,7 +31,7 @@ from enrollments.models import (
 )
 from enrollments.states import MOVES, EnrollmentStatus, WriteKind, WriteStatus
 from installations.models import Customer, GoLiveReport, KeptProof, ProofFile, StoredProof
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import ConsentRecord, Envelope, EvidenceEntry, PoaDocument, SignatureKind, Statement
 from poa_documents.states import ENDED_MAYBE_UNSTORED, EVER_SIGNED_STATUSES, PoaStatus
 
@@ -319,7 +319,7 @@ def every_change_has_its_evidence(_seen: Seen) -> Iterator[str]:
     for entry in EvidenceEntry.objects.filter(kind__startswith="enrollment."):
         entries[entry.details["enrollment"]][entry.kind, entry.at] += 1
     for poa in PoaDocument.objects.all():
-        problem = evidence.verify(poa).problem
+        problem = chain.verify(poa).problem
         if problem:
             yield f"journal of POA {poa.pk}: {problem}"
     firsts: dict[tuple[int, int], PoaDocument] = {}

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import actions
+from accounts import api_client_actions
 from accounts.admin import new_key_page
 from accounts.admin.base import AccountRecordAdmin, person_of
 from accounts.grants import (
@@ -22,7 +22,7 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm, ButtonResult
 from core.admin.links import record_url
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
-from core.staff_text import moment
+from core.staff_formats import moment
 
 DAYS_OFFERED = {"90": "90 days", "180": "180 days", "365": "1 year"}
 
@@ -52,7 +52,7 @@ class NewKeyForm(ButtonForm):
 
 def _make_key(context: ButtonContext) -> ButtonResult:
     person = person_of(context.by)
-    made = actions.create_client_key(
+    made = api_client_actions.create_client_key(
         client_id=context.record.pk,
         label=context.answers["label"],
         lifetime=timedelta(days=int(context.answers["days"])),
@@ -64,12 +64,12 @@ def _make_key(context: ButtonContext) -> ButtonResult:
 
 
 def _turn_off(context: ButtonContext) -> str:
-    actions.disable_client(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
+    api_client_actions.disable_client(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
     return "The client is turned off. All its calls are rejected."
 
 
 def _turn_on(context: ButtonContext) -> str:
-    actions.enable_client(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
+    api_client_actions.enable_client(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
     return "The client is turned on. Its valid keys work again."
 
 
@@ -131,7 +131,7 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
 
     def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> ApiClient:
         scope = Scope(answers.pop("scope"))
-        return actions.register_client(**answers, scope=scope, by=person_of(by), at=timezone.now())
+        return api_client_actions.register_client(**answers, scope=scope, by=person_of(by), at=timezone.now())
 
     def tables_of(self, _request: HttpRequest, record: ApiClient) -> list[Table]:
         now = timezone.now()

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import actions
+from accounts import api_client_actions
 from accounts.admin import new_key_page
 from accounts.admin.base import AccountRecordAdmin
 from accounts.grants import CHANGE_ACCOUNTS
@@ -17,7 +17,7 @@ from core.admin.tables import Cell, display
 
 
 def _revoke(context: ButtonContext) -> str:
-    actions.revoke_key(key_id=context.record.pk, by=context.by, at=timezone.now())
+    api_client_actions.revoke_key(key_id=context.record.pk, by=context.by, at=timezone.now())
     return "The key is revoked. Calls with it are rejected."
 
 

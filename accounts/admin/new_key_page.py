@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from accounts.actions import NewKey
+from accounts.api_client_actions import NewKey
 from accounts.models import ApiKey, User
 from core import kept_forms
 

@@ -14,14 +14,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
-from accounts.actions import revoke_personal_keys
+from accounts.api_client_actions import revoke_personal_keys
 from accounts.grants import can_grant, grantable_groups, grantable_permissions, has_all_permissions_of
 from accounts.models import User
 from core.actors import SERVICE_ACCOUNT_MARK
 from core.admin.buttons import staff
 from core.admin.links import record_url
 from core.admin.records import PublicIdAdmin
-from core.admin.skin import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm
+from core.admin.unfold_imports import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm
 
 admin.site.unregister(Group)
 # Nobody may see these secrets. `manage.py reset_second_factor` removes one.

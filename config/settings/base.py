@@ -8,12 +8,12 @@ from celery.schedules import crontab
 from kombu import Exchange, Queue
 
 from config.admin_skin import UNFOLD as UNFOLD
+from config.dialect_and_seal_checks import read_light_dialect
 from config.environment import check_environment, read
 from config.redis_servers import RedisServer, redis_server
-from config.setting_checks import read_light_dialect
 from core.queue import DEFAULT_QUEUE, OWN_QUEUES, TaskName
-from operations.database_file import make_private
-from operations.log_format import LINE_FORMAT
+from operations.database_file_permissions import make_private
+from operations.log_redaction import LINE_FORMAT
 
 check_environment(read_light_dialect)
 
@@ -237,10 +237,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "accounts.key_revocation.PersonalKeyRevoker"},
+    {"NAME": "accounts.revocation_on_password_change.PersonalKeyRevoker"},
 ]
 AUTHENTICATION_BACKENDS = [
-    "accounts.service_accounts.RejectServiceAccounts",
+    "accounts.people_only_backend.RejectServiceAccounts",
     "django.contrib.auth.backends.ModelBackend",
 ]
 X_FRAME_OPTIONS = "DENY"
@@ -411,12 +411,12 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "operations.log_format.RedactingFormatter",
+            "()": "operations.log_redaction.RedactingFormatter",
             "format": LINE_FORMAT,
             "style": "{",
         }
     },
-    "filters": {"refusals": {"()": "operations.log_format.SuspiciousRequestFilter"}},
+    "filters": {"refusals": {"()": "operations.log_redaction.SuspiciousRequestFilter"}},
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["terminal"], "level": "INFO"},
     "loggers": {

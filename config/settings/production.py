@@ -1,7 +1,7 @@
 """Settings of production: PostgreSQL, Redis, S3 and HTTPS. Settings that work on one machine only are refused."""
 
+from config.dialect_and_seal_checks import read_light_dialect, seal_key_problems
 from config.environment import check_production, read
-from config.setting_checks import read_light_dialect, seal_key_problems
 
 check_production(read_light_dialect, further_rules=[seal_key_problems])
 

@@ -17,8 +17,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 from core import kept_forms
+from core.abstract_person import Person
 from core.actors import Actor
-from core.people import Person
 
 
 @dataclass(frozen=True)

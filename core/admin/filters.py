@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.admin import AllValuesFieldListFilter
 from django.contrib.admin.views.main import ChangeList
 
-from core.staff_text import describe_event
+from core.staff_formats import describe_event
 
 
 class EventNameFilter(AllValuesFieldListFilter):

@@ -40,8 +40,8 @@ from core.admin.buttons import (
     staff,
 )
 from core.admin.links import RecordLink, button_url, can_view, id_in_urls, linked_records, record_url, return_url
-from core.admin.skin import ChangeList, ModelAdmin
 from core.admin.tables import ActorColumn, Cell, Table
+from core.admin.unfold_imports import ChangeList, ModelAdmin
 from core.encryption import EncryptedTextField
 from core.errors import Refusal
 from core.public_records import PublicRecord, parse_public_id

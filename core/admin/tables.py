@@ -8,8 +8,8 @@ from django.db.models import Model
 from django.utils.text import capfirst
 
 from core.actors import ActorField
-from core.admin.skin import skin_display
-from core.staff_text import name_actors
+from core.admin.unfold_imports import skin_display
+from core.staff_formats import name_actors
 
 Method = TypeVar("Method", bound=Callable[..., str])
 

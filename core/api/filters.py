@@ -7,7 +7,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 
-from core.api.name_shortening import shorten_names
+from core.api.error_messages import shorten_names
 
 if TYPE_CHECKING:  # the settings name this module, and these read the settings
     from django.db.models import QuerySet

@@ -17,10 +17,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import clock
+from core.abstract_person import Person
 from core.actors import Actor
-from core.api.name_shortening import shorten_names
+from core.api.error_messages import shorten_names
 from core.models import IdempotentRequest
-from core.people import Person
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"

@@ -25,11 +25,11 @@ def page_url(record: Model, page: str) -> str:
 @register.simple_tag(takes_context=True)
 def trail(context: RequestContext) -> str:
     """Return the way to this page for its header: package, list, record."""
-    from core.admin import links, skin
+    from core.admin import links, unfold_imports
 
     record = context.get("original") or context.get("object")
     if not isinstance(record, Model):
-        return str(skin.header_title(context))
+        return str(unfold_imports.header_title(context))
     opts: Any = record._meta
     parts = [
         {"link": reverse("admin:app_list", args=[opts.app_label]), "title": opts.app_config.verbose_name},

@@ -17,7 +17,7 @@ from enrollments.engine.locked_case import LockedCase, lock_case
 from enrollments.light.payloads import Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, WriteKind
-from poa_documents.guards import AuthorityMissing
+from poa_documents.authority_check import AuthorityMissing
 from poa_documents.models import PoaDocument
 
 

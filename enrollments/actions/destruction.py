@@ -43,8 +43,8 @@ from enrollments.models import (
 from enrollments.retention_terms import RecordClass, RetentionClock, Rule, Term
 from enrollments.states import SETTLED_STATUSES, UNSETTLED_WRITE_STATUSES
 from installations.models import Customer, KeptProof, ProofFile
-from poa_documents.journal import evidence
-from poa_documents.journal.evidence import JournalBroken, canonical_json
+from poa_documents.journal import chain
+from poa_documents.journal.chain import JournalBroken, canonical_json
 from poa_documents.models import Envelope, EvidenceEntry, PaperSignature, PoaDocument, StopSignal
 from poa_documents.states import PoaStatus
 
@@ -296,7 +296,7 @@ def _destroy_poa(poa: PoaDocument, destruction: Destruction, rows: Counter[str],
             f"{destruction.get_record_class_display()}; {destruction.rule}; SHA-256 of "
             f"what was destroyed: {destruction.sha256}."
         )
-        evidence.destroy(poa, reason=reason, by=by, at=at)
+        chain.destroy(poa, reason=reason, by=by, at=at)
         rows[EvidenceEntry._meta.label] += entries
     _remove_in_order(_rows_about(poa), rows)
     envelope = poa.envelope

@@ -10,7 +10,7 @@ from core.transactions import repeatable
 from enrollments.actions.moves import note
 from enrollments.actions.wakeups import make_due
 from enrollments.decision import steps
-from enrollments.decision.customer_state import code_of_hold
+from enrollments.decision.customer_message import code_of_hold
 from enrollments.engine.locked_case import LockedCase, lock_case
 from enrollments.models import Enrollment, Hold
 from enrollments.states import HoldCode, LeavingReason

@@ -10,7 +10,7 @@ from core.moves import find_move
 from enrollments.engine.locked_case import LockedCase
 from enrollments.models import EnrollmentEvent
 from enrollments.states import MOVES
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 
 
 class EnrollmentMoved(Exception):
@@ -83,7 +83,5 @@ def _add_event(
             "to": enrollment.status,
             "reason": reason,
         }
-        evidence.record(
-            poa, kind=f"enrollment.{name}", by=by, at=at, details={**details, **move_details}, is_locked=True
-        )
+        chain.record(poa, kind=f"enrollment.{name}", by=by, at=at, details={**details, **move_details}, is_locked=True)
     case.forget_facts()

@@ -34,7 +34,7 @@ from enrollments.light.errors import (
 from enrollments.light.redaction import redact
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, WriteKind, WriteStatus
-from poa_documents.guards import AuthorityMissing, check_authority
+from poa_documents.authority_check import AuthorityMissing, check_authority
 
 MAX_DELAY_BEFORE_SENDING = timedelta(seconds=30)
 BACKOFF = Backoff(first=timedelta(seconds=5), longest=timedelta(minutes=15))

@@ -1,6 +1,7 @@
 """Enrollments in the admin: the work queue, the case page, and all exchanges with Light."""
 
 from enrollments.admin import (
+    active_service_note,
     deliveries,
     enrollments,
     history,
@@ -10,11 +11,11 @@ from enrollments.admin import (
     plan_documents,
     reconciliations,
     retention,
-    service_warning,
     system_holds,
 )
 
 __all__ = [
+    "active_service_note",
     "deliveries",
     "enrollments",
     "history",
@@ -24,6 +25,5 @@ __all__ = [
     "plan_documents",
     "reconciliations",
     "retention",
-    "service_warning",
     "system_holds",
 ]

@@ -15,13 +15,13 @@ from core.admin.records import RecordAdmin, buttons_of
 from core.admin.tables import Cell, Table, display
 from core.dates import chicago_day, short_date
 from core.downloads import streamed_file
-from core.staff_text import age, describe_details, moment, name_actors
+from core.staff_formats import age, describe_details, moment, name_actors
 from enrollments import presenters, queries
 from enrollments.actions.account_reading import request_reading
 from enrollments.actions.accounts import link_account
 from enrollments.actions.adoption import adopt_acceptance
 from enrollments.actions.closing import close_enrollment
-from enrollments.actions.evidence import hand_out_evidence
+from enrollments.actions.evidence_download import hand_out_evidence
 from enrollments.actions.holds import (
     HoldNotOpen,
     record_leaving,

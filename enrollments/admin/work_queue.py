@@ -12,7 +12,7 @@ from core import clock, company_rules
 from core.admin.links import button_url, record_url
 from core.admin.tables import Cell
 from core.dates import chicago_day, short_date
-from core.staff_text import age, moment, name_actors
+from core.staff_formats import age, moment, name_actors
 from enrollments import presenters, queries
 from enrollments.monitoring.alarms import alarms
 from enrollments.monitoring.measures import measure

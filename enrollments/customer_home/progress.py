@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.dates import chicago_day
 from enrollments.decision import start_dates
-from enrollments.decision.customer_state import CHECKING, CODES_BEFORE_SERVICE, PREPARING, WORKING, code_of_settled
+from enrollments.decision.customer_message import CHECKING, CODES_BEFORE_SERVICE, PREPARING, WORKING, code_of_settled
 from enrollments.decision.gates import GateName
 from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment, PlanOffer

@@ -24,7 +24,7 @@ from enrollments.actions.account_reading import ReadingFailed
 from enrollments.actions.moves import EnrollmentMoved
 from enrollments.actions.writes import CallFailed, Tools
 from enrollments.decision import gates, steps
-from enrollments.decision.customer_state import CHECKING, WORKING, customer_state
+from enrollments.decision.customer_message import CHECKING, WORKING, customer_state
 from enrollments.decision.decide import decide
 from enrollments.decision.facts import Facts
 from enrollments.decision.steps import Step
@@ -33,7 +33,7 @@ from enrollments.engine.gathering import gather, governing_poa
 from enrollments.engine.locked_case import lock_case, with_locked_poa
 from enrollments.models import Enrollment, Hold, RemoteCall
 from enrollments.states import HoldCode, HoldOwner
-from poa_documents.guards import AuthorityMissing, SealedFileAltered, SealedFileUnreadable
+from poa_documents.authority_check import AuthorityMissing, SealedFileAltered, SealedFileUnreadable
 
 logger = logging.getLogger(__name__)
 

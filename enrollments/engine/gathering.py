@@ -39,7 +39,7 @@ from enrollments.states import (
 )
 from installations.models import HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
-from poa_documents.guards import is_sealed, why_stopped
+from poa_documents.authority_check import is_sealed, why_stopped
 from poa_documents.limited_fields import LIMITED_FIELDS
 from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument, StopSignal
 from poa_documents.queries import failure_of, is_link_dead

@@ -19,7 +19,7 @@ from enrollments.engine.shared_pace import SharedPace
 from enrollments.light.client import LightClient
 from enrollments.light.deadlines import Route
 from enrollments.light.documents import DocumentFetcher
-from enrollments.light.pace import Pace
+from enrollments.light.pace_interface import Pace
 from enrollments.light.transport import Exchange
 from enrollments.models import RemoteCall
 

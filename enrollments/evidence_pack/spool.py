@@ -11,7 +11,7 @@ from uuid import UUID
 
 from core.public_records import PublicRecord
 from core.stored_files import StoredFile
-from poa_documents.journal.evidence import canonical_json
+from poa_documents.journal.chain import canonical_json
 
 
 @dataclass(frozen=True)

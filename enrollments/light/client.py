@@ -33,7 +33,7 @@ from enrollments.light.errors import (
     WrongDialect,
 )
 from enrollments.light.json_text import UnreadableJson, UnreadableValue, read_identifier, read_instant
-from enrollments.light.pace import Pace, UnlimitedPace
+from enrollments.light.pace_interface import Pace, UnlimitedPace
 from enrollments.light.payloads import (
     Acceptance,
     Account,

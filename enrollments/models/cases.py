@@ -8,7 +8,7 @@ from django.db.models import Q
 from core.actors import ActorField
 from core.dates import chicago_day, short_date
 from core.public_records import MirroredRecord, PublicRecord
-from core.staff_text import describe_event
+from core.staff_formats import describe_event
 from enrollments.states import (
     FINAL_STATUSES,
     EnrollmentStatus,

@@ -11,7 +11,7 @@ from core.dates import chicago_day, short_date
 from core.public_records import MirroredRecord
 from enrollments.models.cases import Enrollment
 from enrollments.models.writes import LightWrite
-from poa_documents.journal.evidence import canonical_json
+from poa_documents.journal.chain import canonical_json
 from poa_documents.models import MailKind, PoaDocument
 
 

@@ -18,7 +18,7 @@ from core.admin.record_choices import RecordChoiceField, SearchSelect
 from core.admin.records import AddableRecordAdmin, related_record_filter
 from core.admin.tables import Cell, Table, display
 from core.dates import short_date
-from core.staff_text import moment, name_actors
+from core.staff_formats import moment, name_actors
 from installations import proofs
 from installations.actions import (
     assign_technician,

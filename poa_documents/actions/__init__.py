@@ -1,16 +1,6 @@
 """Actions on a power of attorney, by the office, the customer and the system."""
 
 from poa_documents.actions.anchors import AnchorOutcome, anchor_journal
-from poa_documents.actions.consents import (
-    FormatNotShown,
-    NameDiffers,
-    PaperWanted,
-    StepsOutOfOrder,
-    WordingChanged,
-    choose_language,
-    keep_signature,
-    record_consent,
-)
 from poa_documents.actions.contact_codes import (
     CodeResult,
     CodeState,
@@ -83,6 +73,16 @@ from poa_documents.actions.signer_proofs import (
     CallBackIncomplete,
     NothingToProve,
     record_call_back,
+)
+from poa_documents.actions.signing_steps import (
+    FormatNotShown,
+    NameDiffers,
+    PaperWanted,
+    StepsOutOfOrder,
+    WordingChanged,
+    choose_language,
+    keep_signature,
+    record_consent,
 )
 from poa_documents.actions.stop_signals import (
     StopAlreadyEnded,

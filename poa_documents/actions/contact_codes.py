@@ -22,7 +22,7 @@ from poa_documents import signer_doubts
 from poa_documents.actions.drafts import schedule_mail
 from poa_documents.actions.mail_returns import confirm_address
 from poa_documents.actions.signer_proofs import NothingToProve, clear_doubts
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.links import CODE_MINUTES, hash_of
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument
 from poa_documents.moves import lock
@@ -107,7 +107,7 @@ def _schedule_code(
         raise TooManyCodes(again_at)
     if recent.count() >= CODES_PER_LINK:
         if not is_link_replaced(poa):
-            evidence.record(poa, kind="code_limit_reached", by=SYSTEM, at=at, details={"codes": CODES_PER_LINK})
+            chain.record(poa, kind="code_limit_reached", by=SYSTEM, at=at, details={"codes": CODES_PER_LINK})
             schedule_mail(poa, MailKind.SAFER_LINK, at=at)
         return None
     mail = CustomerMail.objects.create(poa=poa, kind=MailKind.CODE, to_address=earlier, created_at=at, due_at=at)
@@ -154,7 +154,7 @@ def enter_code(
         confirm_address(
             customer_id=poa.customer_id, address=asked.sent_to, because="The customer typed a code mailed to it.", at=at
         )
-        evidence.record(
+        chain.record(
             poa,
             kind="contact_verified",
             by=Actor.customer(poa.customer.public_id),
@@ -251,7 +251,7 @@ def _count_wrong_try(poa: PoaDocument, asked: ContactCode, *, ip_address: str | 
     asked.save(update_fields=["wrong_tries"])
     if asked.wrong_tries < TRIES_PER_CODE:
         return CodeResult(CodeVerdict.WRONG, TRIES_PER_CODE - asked.wrong_tries)
-    evidence.record(
+    chain.record(
         poa, kind="code_used_up", by=SYSTEM, at=at, details={"code": asked.public_id, "ip_address": ip_address}
     )
     return CodeResult(CodeVerdict.SPENT)

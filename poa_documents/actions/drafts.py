@@ -19,9 +19,9 @@ from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from installations.models import Customer, Installation, Language, Site
 from installations.states import InstallationStatus
+from poa_documents.authority_check import check_not_stopped
 from poa_documents.document_text import text_of
-from poa_documents.guards import check_not_stopped
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.limits import check_limits, copy_limits
 from poa_documents.links import link_expiry
@@ -181,7 +181,7 @@ def draft_poa(
         created_at=at,
     )
     limits = {name: getattr(envelope, name) for name in LIMIT_FIELDS}
-    evidence.record(
+    chain.record(
         poa,
         kind="draft",
         by=by,
@@ -238,7 +238,7 @@ def resend(poa: PoaDocument, *, by: Actor, at: datetime, details: Mapping[str, A
         kind = MailKind.HOME_LINK
     else:
         raise MoveNotAllowed(subject=str(poa), move="send", status=poa.status)
-    evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind, **(details or {})}, is_locked=True)
+    chain.record(poa, kind="resend", by=by, at=at, details={"mail": kind, **(details or {})}, is_locked=True)
     return schedule_mail(poa, kind, at=at)
 
 

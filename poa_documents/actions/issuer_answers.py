@@ -19,7 +19,7 @@ from core.dates import chicago_time, short_date
 from poa_documents.actions import timestamps
 from poa_documents.models import IssuersAnswer, SealTimestamp
 from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
-from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer, TimestampUnavailable
+from poa_documents.seal.values import Answers, CertificateRevoked, NoAnswer, TimestampUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def check_not_revoked(key: SealKey) -> None:
 
 
 def _ask(asked: _Asked, *, at: datetime, is_urgent: bool) -> AskOutcome:
-    from poa_documents.seal.issuers import ask_about  # slow to import
+    from poa_documents.seal.revocation_checks import ask_about  # slow to import
 
     last = IssuersAnswer.objects.filter(certificate_sha256=asked.sha256).first()
     if last is not None and not is_urgent and _is_fresh(last, at):
@@ -153,7 +153,7 @@ def _to_ask() -> Iterator[_Asked]:
 
 def _authority_to_ask() -> Iterator[_Asked]:
     """Yield the time-stamp authority if it chains to a configured root: no other addresses are contacted."""
-    from poa_documents.seal.issuers import signer_and_others  # slow to import
+    from poa_documents.seal.revocation_checks import signer_and_others  # slow to import
 
     newest = SealTimestamp.objects.order_by("-stamped_at").first()
     try:

@@ -9,8 +9,8 @@ from core.moves import find_move
 from core.transactions import repeatable
 from poa_documents.actions.drafts import schedule_mail
 from poa_documents.actions.seals import lapse_at
-from poa_documents.guards import SealedFileAltered, check_not_stopped, verify_sealed_file
-from poa_documents.journal import evidence
+from poa_documents.authority_check import SealedFileAltered, check_not_stopped, verify_sealed_file
+from poa_documents.journal import chain
 from poa_documents.models import MailKind, PoaDocument, RevocationChannel
 from poa_documents.moves import lock, take_move
 from poa_documents.states import MOVES, PoaStatus
@@ -159,7 +159,7 @@ def _record_damage(poa_id: int, *, problem: str, by: Actor, at: datetime) -> Non
         return
     poa.file_damaged_at = poa.file_damaged_at or at
     poa.save(update_fields=["file_damaged_at"])
-    evidence.record(poa, kind="file_damaged", by=by, at=at, details={"problem": problem})
+    chain.record(poa, kind="file_damaged", by=by, at=at, details={"problem": problem})
 
 
 @repeatable
@@ -169,7 +169,7 @@ def _record_repair(poa_id: int, *, by: Actor, at: datetime) -> None:
         return
     poa.file_damaged_at = None
     poa.save(update_fields=["file_damaged_at"])
-    evidence.record(poa, kind="file_restored", by=by, at=at)
+    chain.record(poa, kind="file_restored", by=by, at=at)
 
 
 def use_authority(poa: PoaDocument, *, by: Actor, at: datetime) -> None:
@@ -186,7 +186,7 @@ def use_authority(poa: PoaDocument, *, by: Actor, at: datetime) -> None:
         take_move(poa, "exhaust", by=by, at=at, details=details)
     else:
         poa.save(update_fields=["uses_made"])
-        evidence.record(poa, kind="use", by=by, at=at, details=details, is_locked=True)
+        chain.record(poa, kind="use", by=by, at=at, details=details, is_locked=True)
 
 
 @repeatable

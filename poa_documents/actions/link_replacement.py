@@ -10,7 +10,7 @@ from core.transactions import repeatable
 from installations.models import Installation, Site
 from installations.states import InstallationStatus
 from poa_documents.actions.drafts import STATUSES_WITH_PAGE, resend, schedule_mail
-from poa_documents.guards import why_stopped
+from poa_documents.authority_check import why_stopped
 from poa_documents.links import link_expiry
 from poa_documents.models import LINK_MAILS, MailKind, PoaDocument
 from poa_documents.moves import lock, take_move

@@ -9,7 +9,7 @@ from core.actors import SYSTEM
 from installations.models import ContactChange
 from poa_documents.actions.drafts import STATUSES_WITH_PAGE, schedule_mail
 from poa_documents.actions.mail_returns import announce_customer_change, settle_address_failures
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.links import address_of, hash_of, new_token
 from poa_documents.models import AddressFailure, CustomerMail, LinkEnd, MailKind, PoaDocument, RetiredLink
 from poa_documents.moves import lock
@@ -23,7 +23,7 @@ def make_link(poa: PoaDocument, mail: CustomerMail, *, expires_at: datetime, at:
     poa.token_hash, poa.token_expires_at = hash_of(token), expires_at
     poa.link_made_at, poa.link_sent_to = at, poa.customer.email
     poa.save(update_fields=["token_hash", "token_expires_at", "link_made_at", "link_sent_to"])
-    evidence.record(poa, kind="link_made", by=SYSTEM, at=at, details={"mail": mail.public_id, "expires_at": expires_at})
+    chain.record(poa, kind="link_made", by=SYSTEM, at=at, details={"mail": mail.public_id, "expires_at": expires_at})
     return address_of(token)
 
 
@@ -63,7 +63,7 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
         retire_link(poa, LinkEnd.ADDRESS_CHANGED, at=at)
         if notice is None and not is_dead:  # mail to a failing address is not read
             notice = schedule_mail(poa, MailKind.ADDRESS_CHANGED, at=at, to_address=change.old_email)
-        evidence.record(
+        chain.record(
             poa,
             kind="contact_changed",
             by=SYSTEM,
@@ -89,6 +89,6 @@ def _send_new_links(customer_id: int, ended: list[int], *, at: datetime) -> None
         poa = lock(poa_id)
         kind = MailKind.INVITATION if poa.status == PoaStatus.SENT else MailKind.HOME_LINK
         if not poa.mails.unsent().filter(kind=kind, due_at__isnull=False).exists():
-            evidence.record(poa, kind="resend", by=SYSTEM, at=at, details={"mail": kind})
+            chain.record(poa, kind="resend", by=SYSTEM, at=at, details={"mail": kind})
             schedule_mail(poa, kind, at=at)
     announce_customer_change(customer_id, at=at)

@@ -15,7 +15,7 @@ from core.case_changes import announce_case_change
 from core.errors import Conflict
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.mail.messages import one_line
 from poa_documents.models import CASE_MAILS, AddressFailure, CustomerMail, MailKind, PoaDocument, ReturnSource
 from poa_documents.moves import lock
@@ -70,7 +70,7 @@ def record_return(*, mail_id: int, because: str, source: ReturnSource | str, by:
     because = one_line(because, longest=MAX_REASON_LENGTH) or "No reason was given."
     mail.returned_at, mail.last_error, mail.due_at = at, because, None
     details = {"mail": mail.public_id, "mail_kind": mail.kind, "to": mail.sent_to, "because": because, "source": source}
-    evidence.record(poa, kind="mail_returned", by=by, at=at, details=details)
+    chain.record(poa, kind="mail_returned", by=by, at=at, details=details)
     is_to_customer = not mail.to_address
     concerns_today = is_to_customer and mail.sent_to == poa.customer.email
     if concerns_today and not _has_worked_since(mail):
@@ -113,7 +113,7 @@ def settle_address_failures(customer_id: int, *, because: str, by: Actor, at: da
     failure.save()
     poa = lock(failure.poa_id)
     details = {"address": failure.address, "failing_since": failure.since, "because": because}
-    evidence.record(poa, kind="mail_works_again", by=by, at=at, details=details)
+    chain.record(poa, kind="mail_works_again", by=by, at=at, details=details)
     mails = CustomerMail.objects.filter(poa__customer_id=customer_id, to_address="", not_needed_at__isnull=True)
     came_back = Q(returned_at__isnull=False, is_return_settled=False)
     for mail in mails.select_for_update(of=("self",)).filter(came_back | Q(held_since__isnull=False)).order_by("pk"):

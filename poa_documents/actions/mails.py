@@ -27,8 +27,8 @@ from poa_documents.actions.contact_codes import make_code
 from poa_documents.actions.drafts import STATUSES_WITH_PAGE
 from poa_documents.actions.links import make_link
 from poa_documents.actions.mail_returns import announce_customer_change, record_return
-from poa_documents.guards import AuthorityMissing, read_signed_pdf
-from poa_documents.journal import evidence
+from poa_documents.authority_check import AuthorityMissing, read_signed_pdf
+from poa_documents.journal import chain
 from poa_documents.links import IDLE_MINUTES, link_expiry, signed_link_expiry
 from poa_documents.mail.messages import CaseMessage, compose, compose_case_message
 from poa_documents.mail.refusals import is_address_rejected, may_have_been_sent
@@ -279,7 +279,7 @@ def mark_posted(*, mail_id: int, by: Actor, at: datetime) -> CustomerMail:
     mail.not_needed_at, mail.last_error = at, f"{POSTED} on {short_date(at)}."
     mail.save(update_fields=["not_needed_at", "last_error"])
     details = {"mail": mail.public_id, "mail_kind": mail.kind, "to": str(mail.poa.site)}
-    evidence.record(lock(mail.poa_id), kind="mail_posted", by=by, at=at, details=details)
+    chain.record(lock(mail.poa_id), kind="mail_posted", by=by, at=at, details=details)
     return mail
 
 
@@ -294,7 +294,7 @@ def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     same = CustomerMail.objects.filter(pk=claim.mail.pk, message_id=claim.mail.message_id)
     same.update(sent_at=at, due_at=None, last_error="")
     details = {"mail": claim.mail.public_id, "mail_kind": claim.mail.kind, "to": claim.mail.sent_to}
-    evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details, is_locked=True)
+    chain.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details, is_locked=True)
     if claim.mail.kind == MailKind.INVITATION:
         announce_customer_change(poa.customer_id, at=at)
 

@@ -16,9 +16,9 @@ from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import StoredFile, read, store
 from installations.proofs import SUFFIXES, CheckedProof
-from poa_documents.actions.consents import WordingChanged
+from poa_documents.actions.signing_steps import WordingChanged
 from poa_documents.document_text import text_of
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.limits import check_limits
 from poa_documents.links import signed_link_expiry
 from poa_documents.models import ConsentRecord, PaperSignature, PoaDocument, SignatureKind
@@ -76,7 +76,7 @@ def print_for_paper(*, poa_id: int, by: Actor, at: datetime) -> bytes:
     check_limits(poa.envelope)
     text = text_of(poa)
     content = render_for_paper(poa)
-    evidence.record(
+    chain.record(
         poa,
         kind="printed",
         by=by,
@@ -124,7 +124,7 @@ def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Acto
             "received_sha256": received.sha256,
             "signed_date": signed_date,
         }
-        evidence.record(poa, kind="paper_recorded", by=by, at=at, details=details)
+        chain.record(poa, kind="paper_recorded", by=by, at=at, details=details)
     return paper
 
 
@@ -201,7 +201,7 @@ def refuse_paper(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PaperS
     paper = waiting_paper(poa)
     paper.refused_by, paper.refused_at, paper.refused_because = str(by), at, reason
     paper.save(update_fields=["refused_by", "refused_at", "refused_because"])
-    evidence.record(poa, kind="paper_refused", by=by, at=at, details={"paper": paper.public_id, "reason": reason})
+    chain.record(poa, kind="paper_refused", by=by, at=at, details={"paper": paper.public_id, "reason": reason})
     return paper
 
 

@@ -10,8 +10,8 @@ from core.transactions import repeatable
 from installations.models import Installation
 from installations.states import InstallationStatus
 from poa_documents.actions.drafts import schedule_mail
-from poa_documents.guards import why_stopped
-from poa_documents.journal import evidence
+from poa_documents.authority_check import why_stopped
+from poa_documents.journal import chain
 from poa_documents.mail import reminders
 from poa_documents.mail.reminders import Invitation, ReminderPolicy
 from poa_documents.models import SIGNING_MAILS, CustomerMail, MailKind, PoaDocument
@@ -50,7 +50,7 @@ def consider_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
     poa.save(update_fields=["remind_at"])
     invitation_id = _newest_invitation(poa)
     number = poa.mails.filter(kind=MailKind.REMINDER, pk__gt=invitation_id).count() + 1
-    evidence.record(poa, kind="remind", by=SYSTEM, at=at, details={"number": number})
+    chain.record(poa, kind="remind", by=SYSTEM, at=at, details={"number": number})
     return schedule_mail(poa, MailKind.REMINDER, at=at, once_key=f"reminder:{invitation_id}:{number}")
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from django.db.models import F, Q
 
 from poa_documents.actions.lifecycle import verify_or_suspend
-from poa_documents.guards import AuthorityMissing, SealedFileAltered
+from poa_documents.authority_check import AuthorityMissing, SealedFileAltered
 from poa_documents.models import PoaDocument
 
 logger = logging.getLogger(__name__)

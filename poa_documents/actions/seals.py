@@ -17,14 +17,14 @@ from core.stored_files import FileNotStored, StoredFile, store
 from core.transactions import repeatable
 from poa_documents.actions import issuer_answers, timestamps
 from poa_documents.actions.drafts import schedule_mail
-from poa_documents.guards import STORED_AFTER_END, why_stopped
-from poa_documents.journal import evidence
+from poa_documents.authority_check import STORED_AFTER_END, why_stopped
+from poa_documents.journal import chain
 from poa_documents.models import MailKind, PoaDocument, SealTimestamp
 from poa_documents.moves import lock, take_move
 from poa_documents.pdf import SignedDocument, render_pdf, signed_document_of
 from poa_documents.phrases import phrases_in
 from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
-from poa_documents.seal.terms import Answers, Timestamp, TimestampUnavailable, Words
+from poa_documents.seal.values import Answers, Timestamp, TimestampUnavailable, Words
 from poa_documents.states import PoaStatus
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def _conclude(
         poa.timestamp_due_at = at if settings.POA_SEAL_TIMESTAMP_URL else None
     if poa.status != PoaStatus.SEALING:  # revoked while its file was being created: the file is kept anyway
         poa.save()
-        evidence.record(poa, kind=STORED_AFTER_END, by=SYSTEM, at=at, details=details)
+        chain.record(poa, kind=STORED_AFTER_END, by=SYSTEM, at=at, details=details)
         return SealOutcome.STORED_BUT_ENDED
     poa.due_at = lapse_at(poa)
     take_move(poa, "seal", by=SYSTEM, at=at, details=details)

@@ -7,9 +7,9 @@ from core.actors import Actor
 from core.errors import Conflict
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from poa_documents.actions.consents import USER_AGENT_LENGTH, WordingChanged, check_electronic, is_name_on_file
 from poa_documents.actions.contact_codes import check_contact_proved
 from poa_documents.actions.signer_proofs import note_doubts
+from poa_documents.actions.signing_steps import USER_AGENT_LENGTH, WordingChanged, check_electronic, is_name_on_file
 from poa_documents.document_text import text_of
 from poa_documents.limits import check_limits
 from poa_documents.links import signed_link_expiry

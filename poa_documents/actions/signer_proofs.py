@@ -10,7 +10,7 @@ from core.errors import Conflict, Forbidden, InvalidInput
 from installations.models import ContactProof, Customer
 from poa_documents import signer_doubts
 from poa_documents.actions.mail_returns import announce_customer_change
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import PoaDocument, SignerDoubt
 from poa_documents.moves import lock
 from poa_documents.states import OPEN_STATUSES
@@ -43,7 +43,7 @@ def note_doubts(poa: PoaDocument, *, ip_address: str | None, browser_of: int | N
         SignerDoubt.objects.create(poa=poa, reason=doubt.reason, because=doubt.because, noted_at=at)
     if doubts:
         seen_as = User.objects.get(pk=browser_of).public_id if browser_of is not None else None
-        evidence.record(
+        chain.record(
             poa,
             kind="signer_in_question",
             by=by,
@@ -105,7 +105,7 @@ def clear_doubts(
         cleared = signer_doubts.open_doubts(poa_id)
         reasons = sorted(cleared.values_list("reason", flat=True))
         cleared.update(proof=proof, cleared_at=at, cleared_by=str(by))
-        evidence.record(
+        chain.record(
             poa,
             kind="signer_proved",
             by=by,

@@ -12,7 +12,7 @@ from core.transactions import repeatable
 from installations.models import Customer
 from poa_documents.actions.drafts import schedule_mail, void_poa
 from poa_documents.actions.lifecycle import check_not_ahead, check_received_at, suspend_poa
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import MailKind, PoaDocument, RevocationChannel, StopKind, StopSignal
 from poa_documents.moves import lock, take_move
 from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus
@@ -54,7 +54,7 @@ def withdraw_econsent(
     poa.paper_wanted_channel = RevocationChannel(channel)
     poa.save(update_fields=["paper_wanted_at", "paper_wanted_channel"])
     details = {"channel": poa.paper_wanted_channel, "received_at": poa.paper_wanted_at, "status": poa.status}
-    evidence.record(poa, kind="econsent_withdrawn", by=by, at=at, details=details)
+    chain.record(poa, kind="econsent_withdrawn", by=by, at=at, details=details)
     schedule_mail(poa, MailKind.PAPER_RECEIPT, at=at)
     announce_case_change(site_id=poa.site_id, at=at)
     return poa
@@ -107,7 +107,7 @@ def _stop(poa: PoaDocument, signal: StopSignal, *, by: Actor, at: datetime) -> N
         suspend_poa(poa_id=poa.pk, reason=reason, by=by, at=at)
     else:  # there is no move that announces it
         announce_case_change(site_id=poa.site_id, at=at)
-    evidence.record(poa, kind="stop_signal", by=by, at=at, details={**details, "source": signal.source})
+    chain.record(poa, kind="stop_signal", by=by, at=at, details={**details, "source": signal.source})
 
 
 @repeatable
@@ -124,6 +124,6 @@ def end_stop_signal(*, signal_id: int, decision: str, by: Actor, at: datetime) -
     signal.save(update_fields=["ended_at", "ended_by", "decision"])
     for poa in PoaDocument.objects.filter(customer_id=signal.customer_id):
         details = {"stop_signal": signal.public_id, "stop": signal.kind, "decision": decision}
-        evidence.record(poa, kind="stop_signal_ended", by=by, at=at, details=details)
+        chain.record(poa, kind="stop_signal_ended", by=by, at=at, details=details)
         announce_case_change(site_id=poa.site_id, at=at)
     return signal

@@ -10,10 +10,10 @@ from django.conf import settings
 
 from core.actors import SYSTEM
 from core.transactions import repeatable
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import PoaDocument, SealTimestamp
 from poa_documents.moves import lock
-from poa_documents.seal.terms import Timestamp, TimestampAuthority, TimestampUnavailable
+from poa_documents.seal.values import Timestamp, TimestampAuthority, TimestampUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def _store_beside(poa_id: int, timestamp: Timestamp | None, *, at: datetime) -> 
         return
     _row(poa, timestamp, is_inside=False).save(force_insert=True)
     details = {"pdf_sha256": poa.pdf_sha256, "stamped_at": timestamp.at, "authority": timestamp.authority_sha256}
-    evidence.record(poa, kind="file_timestamped", by=SYSTEM, at=at, details=details)
+    chain.record(poa, kind="file_timestamped", by=SYSTEM, at=at, details=details)
 
 
 def _row(poa: PoaDocument, timestamp: Timestamp, *, is_inside: bool) -> SealTimestamp:

@@ -17,7 +17,7 @@ from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
 from core.dates import chicago_day
 from core.downloads import file_response
-from core.staff_text import describe_details, moment, name_actors
+from core.staff_formats import describe_details, moment, name_actors
 from core.stored_files import FileAltered, FileNotStored, StoredFile
 from installations.file_check_queue import FileChecksBusy
 from installations.models import Customer, Language, Site
@@ -39,7 +39,7 @@ from poa_documents.actions import (
 from poa_documents.actions.drafts import STATUSES_WITH_PAGE
 from poa_documents.actions.paper import received_scan_file, scan_file
 from poa_documents.admin.call_backs import CALL_BACK
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.limits import limit_lines
 from poa_documents.models import (
     ConsentRecord,
@@ -198,7 +198,7 @@ def _look_at_received_scan(context: ButtonContext) -> HttpResponse:
 def _viewed(context: ButtonContext, file: stored_files.StoredFile) -> bytes:
     content = stored_files.read(file)
     with transaction.atomic():
-        evidence.record(context.record, kind="viewed", by=context.by, at=context.at, details={"sha256": file.sha256})
+        chain.record(context.record, kind="viewed", by=context.by, at=context.at, details={"sha256": file.sha256})
     return content
 
 
@@ -230,7 +230,7 @@ def _download(context: ButtonContext) -> HttpResponse:
     poa: PoaDocument = context.record
     content = stored_files.read(StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0))
     with transaction.atomic():
-        evidence.record(poa, kind="viewed", by=context.by, at=context.at, details={"sha256": poa.pdf_sha256})
+        chain.record(poa, kind="viewed", by=context.by, at=context.at, details={"sha256": poa.pdf_sha256})
     return file_response(content, name=_file_name(poa, ".pdf"), content_type="application/pdf")
 
 
@@ -493,7 +493,7 @@ def _mails_table(poa: PoaDocument) -> Table:
 
 
 def _evidence_table(poa: PoaDocument) -> Table:
-    verdict = evidence.verify(poa)
+    verdict = chain.verify(poa)
     newest = list(poa.evidence.order_by("-number")[:EVIDENCE_SHOWN])
     names = name_actors(entry.actor for entry in newest)
     note = (

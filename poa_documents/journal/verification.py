@@ -20,7 +20,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from core.stored_files import FileAltered, StoredFile, read
-from poa_documents.journal.evidence import SeenHead, canonical_json, proof_sha256, walk
+from poa_documents.journal.chain import SeenHead, canonical_json, proof_sha256, walk
 from poa_documents.models import DestructionProof, EvidenceEntry, JournalAnchor
 
 logger = logging.getLogger(__name__)

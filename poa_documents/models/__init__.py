@@ -21,8 +21,8 @@ from poa_documents.models.mails import (
     MailState,
     ReturnSource,
 )
-from poa_documents.models.seals import IssuersAnswer, SealTimestamp
-from poa_documents.models.signers import DoubtReason, SignerDoubt
+from poa_documents.models.seal_proofs import IssuersAnswer, SealTimestamp
+from poa_documents.models.signer_doubts import DoubtReason, SignerDoubt
 from poa_documents.models.wording import WORDING_FIELDS, PoaTemplate, WordingInUse
 
 __all__ = [

@@ -7,7 +7,7 @@ from django.db import models
 from core.actors import ActorField
 from core.dates import short_date
 from core.public_records import PublicRecord
-from core.staff_text import describe_event
+from core.staff_formats import describe_event
 from poa_documents.models.documents import PoaDocument
 
 
@@ -39,7 +39,7 @@ class EvidenceEntry(JournalRow):
     """
     One row of a POA's journal, with the hash of the row before it.
 
-    This package and `enrollments` write it, through `evidence.record`.
+    This package and `enrollments` write it, through `chain.record`.
     """
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="evidence")

@@ -11,7 +11,7 @@ from poa_documents.document_text import text_of
 from poa_documents.models import PoaDocument, Statement
 from poa_documents.pdf.rendering import to_printable
 from poa_documents.phrases import phrases_in
-from poa_documents.wording import blocks
+from poa_documents.wording_rendering import blocks
 
 TEMPLATE = Path(__file__).resolve().parent / "paper.typ"
 # Paper needs no consent to electronic records. The four confirmations are boxes to check.

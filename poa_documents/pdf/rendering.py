@@ -18,7 +18,7 @@ from poa_documents.limits import format_date
 from poa_documents.models import PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
 from poa_documents.signature import drawing_of
-from poa_documents.wording import blocks
+from poa_documents.wording_rendering import blocks
 
 TEMPLATE = Path(__file__).resolve().parent / "poa.typ"
 SUBSTITUTE = "\N{WHITE SQUARE}"

@@ -17,7 +17,7 @@ from poa_documents.phrases import phrases_in
 from poa_documents.portal.steps import NUMBERS, STEPS, Step, neighbor
 from poa_documents.signature import Drawing, drawing_of
 from poa_documents.states import ELECTRONIC_STATUSES, SIGNABLE_STATUSES, PoaStatus
-from poa_documents.wording import Block, DocumentText, blocks
+from poa_documents.wording_rendering import Block, DocumentText, blocks
 
 MAX_LABEL_LENGTH = 60
 _IN_FORCE = frozenset({PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})

@@ -16,10 +16,10 @@ from core.downloads import file_response
 from core.moves import MoveNotAllowed
 from installations.models import Language
 from poa_documents import actions
+from poa_documents.authority_check import AuthorityMissing, read_signed_pdf
 from poa_documents.document_text import text_of
-from poa_documents.guards import AuthorityMissing, read_signed_pdf
 from poa_documents.models import PoaDocument, Statement
-from poa_documents.pdf.samples import sample_of
+from poa_documents.pdf.readability_sample import sample_of
 from poa_documents.phrases import phrases_in
 from poa_documents.portal import kept_entries
 from poa_documents.portal.forms import MAX_REASON_LENGTH, ConsentForm, SignatureForm
@@ -37,7 +37,7 @@ from poa_documents.portal.steps import BY_NAME, NUMBERS, Step, current_step
 from poa_documents.queries import consents_for
 from poa_documents.signature import SignatureNotUsable
 from poa_documents.states import SIGNABLE_STATUSES, PoaStatus
-from poa_documents.wording import sha256_of_words
+from poa_documents.wording_rendering import sha256_of_words
 
 logger = logging.getLogger(__name__)
 

@@ -34,9 +34,9 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from poa_documents.seal.certificates import SignerCertificateMissing, asn1_certificate, result_of, signer_of
 from poa_documents.seal.keys import SealKey
-from poa_documents.seal.shared import SignerCertificateMissing, asn1_certificate, result_of, signer_of
-from poa_documents.seal.terms import Answers, SealBroken, Timestamp, TimestampAuthority, TimestampUnavailable, Words
+from poa_documents.seal.values import Answers, SealBroken, Timestamp, TimestampAuthority, TimestampUnavailable, Words
 
 FIELD_NAME = "Seal"
 DIGEST = "sha256"

@@ -12,10 +12,10 @@ from django.db import transaction
 from core.actors import SYSTEM, Actor
 from installations.models import Customer, Site
 from poa_documents import actions
+from poa_documents.authority_check import AuthorityMissing, check_authority
 from poa_documents.document_text import text_of
-from poa_documents.guards import AuthorityMissing, check_authority
 from poa_documents.models import PlanPromise, PoaDocument, RateKind, SignatureKind, Statement
-from poa_documents.pdf.samples import sample_word
+from poa_documents.pdf.readability_sample import sample_word
 from tests.factories.installations import installation as sold_installation
 
 SIGNED_AT = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)

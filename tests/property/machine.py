@@ -48,7 +48,7 @@ from installations.guards import ReportNotCurrent
 from installations.models import Customer, GoLiveReport, GoLiveSource, HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, InstallationStatus
 from poa_documents import actions as poa_actions
-from poa_documents.guards import AuthorityMissing
+from poa_documents.authority_check import AuthorityMissing
 from poa_documents.models import PlanPromise, PoaDocument, SignatureKind, StopKind, StopSignal
 from poa_documents.states import PoaStatus
 from simulator.control_client import ControlError

@@ -19,8 +19,8 @@ from core.actors import SYSTEM
 from core.clock import now
 from core.dates import chicago_day
 from core.transactions import repeatable
-from demo.people import Customer as VisitingCustomer
-from demo.people import Technician
+from demo.browser_actors import Customer as VisitingCustomer
+from demo.browser_actors import Technician
 from enrollments.actions.moves import note
 from enrollments.actions.webhooks import store_delivery
 from enrollments.engine.locked_case import lock_case

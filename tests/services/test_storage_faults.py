@@ -17,7 +17,7 @@ from django.core.files.storage import storages
 
 from core.clock import now
 from core.stored_files import FileAltered, FileNotStored, StoredFile, read, store
-from demo.people import Customer as VisitingCustomer
+from demo.browser_actors import Customer as VisitingCustomer
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus
 from operations.orphaned_files import find_orphans, sweep_orphans

@@ -12,8 +12,8 @@ import requests
 
 from core.clock import now
 from core.dates import chicago_day
-from demo.people import Customer as VisitingCustomer
-from demo.people import Technician
+from demo.browser_actors import Customer as VisitingCustomer
+from demo.browser_actors import Technician
 from enrollments.models import Enrollment, WebhookDelivery
 from installations.models import GoLiveReport
 from poa_documents.models import PoaDocument

@@ -31,7 +31,7 @@ def measure(how_many: int = HOW_MANY) -> dict[str, Any]:
     from poa_documents.pdf import render_pdf
     from poa_documents.seal.keys import current_key
     from poa_documents.seal.pades import seal
-    from poa_documents.seal.terms import Words
+    from poa_documents.seal.values import Words
     from tests.unit.poa_documents.test_signed_file import DOCUMENT
 
     key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)

@@ -24,7 +24,7 @@ from enrollments.models import Enrollment, RemoteCall
 from enrollments.states import EnrollmentStatus
 from simulator.server import DEFAULT_APP_TOKEN
 from tests.factories import installations as made
-from tools.benchmarks.parts import compare
+from tools.benchmarks.measuring import compare
 from tools.service_harness.assembly import built_stack, own_servers
 from tools.service_harness.servers import ROOT, s3_server
 from tools.service_harness.stack import WORKERS, Stack, busy

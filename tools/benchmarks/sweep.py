@@ -16,7 +16,7 @@ from enrollments.actions import case_opening, webhook_processing
 from enrollments.engine.leases import most_urgent
 from enrollments.models import Enrollment
 from enrollments.tasks import MAX_PER_SWEEP
-from tools.benchmarks.parts import environment, own_database, own_folder, run
+from tools.benchmarks.measuring import environment, own_database, own_folder, run
 
 ROWS = (100_000, 1_000_000)
 MANY_ROWS = (10_000_000,)

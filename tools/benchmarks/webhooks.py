@@ -9,7 +9,7 @@ import time
 import uuid
 from contextlib import ExitStack
 
-from tools.benchmarks.parts import (
+from tools.benchmarks.measuring import (
     WEBHOOK_SECRET,
     compare,
     environment,

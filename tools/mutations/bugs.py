@@ -14,7 +14,7 @@ DECISION = "tests/unit/enrollments/test_decision.py"
 NOTICES = "tests/unit/enrollments/test_notices.py"
 OFFERS = "tests/unit/enrollments/test_offers.py"
 STARTS = "tests/unit/enrollments/test_start_dates.py"
-POA_GUARDS = "tests/unit/poa_documents/test_guards.py"
+POA_GUARDS = "tests/unit/poa_documents/test_authority_check.py"
 POA_LIFE = "tests/integration/poa_documents/test_poa_life.py"
 PORTAL = "tests/integration/poa_documents/test_portal.py"
 RECEIVING = "tests/integration/webhooks/test_receiving.py"
@@ -324,7 +324,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="an-entrys-words-are-not-in-its-hash",
         invariant="I10",
-        file="poa_documents/journal/evidence.py",
+        file="poa_documents/journal/chain.py",
         old='        "details": entry.details,\n',
         new="",
         why="The content of an entry can be rewritten, and the chain still verifies.",
@@ -369,10 +369,10 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="tokens-in-log-lines",
         invariant="I12",
-        file="operations/log_format.py",
+        file="operations/log_redaction.py",
         old='    re.compile(r"(?i)(?<=bearer )[^\\s\\"\',]+"),\n',
         new="",
         why="Anyone who reads the log can call Light in our name.",
-        noticed_by=("tests/unit/operations/test_log_format.py",),
+        noticed_by=("tests/unit/operations/test_log_redaction.py",),
     ),
 )

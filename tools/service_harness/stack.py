@@ -35,7 +35,7 @@ from tests.factories.poa_documents import drafted_poa, signed_poa
 from tests.integration.enrollments.flow import roomy_promise
 from tests.invariants import CHECKS, Seen, differences_from_light
 from tools.service_harness.servers import ROOT, Servers
-from tools.service_harness.waits import LEASE_SECONDS
+from tools.service_harness.short_intervals import LEASE_SECONDS
 from tools.service_harness.wire import Wire, WireState
 
 MAX_WAIT_SECONDS = 180.0

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import second_factor, sessions
-from accounts.actions import revoke_personal_keys
+from accounts.api_client_actions import revoke_personal_keys
 from accounts.models import User
 from core.actors import Actor
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from core.actors import OPERATOR
-from enrollments.actions.evidence import hand_out_evidence
+from enrollments.actions.evidence_download import hand_out_evidence
 from enrollments.evidence_pack.building import PackNotMade
 from enrollments.models import Enrollment
 

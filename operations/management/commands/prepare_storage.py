@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError
 
-from operations.storage_permissions import missing_permission
+from operations.bucket_permissions import missing_permission
 
 MISSING = frozenset({"404", "NoSuchBucket"})
 

@@ -20,7 +20,7 @@ from django.db import transaction
 from django.http import QueryDict
 from django.test import Client
 
-from operations.log_format import RedactingFormatter
+from operations.log_redaction import RedactingFormatter
 from poa_documents.portal.link_access import form_key
 from tests.integration.access.company import Company
 from tests.integration.access.table import behind_link, endpoints

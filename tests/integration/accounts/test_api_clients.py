@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from accounts import actions
+from accounts import api_client_actions
 from accounts.grants import (
     ClientExceedsOwnPermissions,
     ClientNameTaken,
@@ -23,7 +23,7 @@ from accounts.grants import (
 from accounts.models import ApiClient, ApiKey, Scope, User
 from accounts.queries import clients_running_out
 from core.actors import Actor
-from core.staff_text import name_actors
+from core.staff_formats import name_actors
 from enrollments.monitoring.alarms import alarms
 from enrollments.monitoring.measures import measure
 from installations.models import Customer
@@ -100,10 +100,10 @@ def test_turned_off_client_is_refused_immediately() -> None:
     key = client_key(client).secret
     assert read(key).status_code == 200
 
-    actions.disable_client(client_id=client.pk, by=boss, at=timezone.now())
+    api_client_actions.disable_client(client_id=client.pk, by=boss, at=timezone.now())
     assert read(key).json() == {"detail": "The account of this key is turned off."}
 
-    actions.enable_client(client_id=client.pk, by=boss, at=timezone.now())
+    api_client_actions.enable_client(client_id=client.pk, by=boss, at=timezone.now())
     assert read(key).status_code == 200
 
 
@@ -114,7 +114,7 @@ def test_two_keys_are_valid_during_replacement() -> None:
     assert [read(each.secret).status_code for each in (old, new)] == [200, 200]
     with pytest.raises(TooManyKeys, match="Revoke one that is not used"):
         client_key(client)
-    actions.revoke_key(key_id=old.key.pk, by=Actor.staff(boss.public_id), at=timezone.now())
+    api_client_actions.revoke_key(key_id=old.key.pk, by=Actor.staff(boss.public_id), at=timezone.now())
 
     assert [read(each.secret).status_code for each in (old, new)] == [401, 200]
     assert read(client_key(client).secret).status_code == 200
@@ -122,7 +122,7 @@ def test_two_keys_are_valid_during_replacement() -> None:
 
 def test_turned_off_client_gets_no_key() -> None:
     client = api_client()
-    actions.disable_client(client_id=client.pk, by=staff(), at=timezone.now())
+    api_client_actions.disable_client(client_id=client.pk, by=staff(), at=timezone.now())
 
     with pytest.raises(ClientTurnedOff):
         client_key(client)
@@ -162,7 +162,7 @@ def test_nobody_gets_a_key_with_more_than_their_rights(coordinator: User) -> Non
     with pytest.raises(ClientExceedsOwnPermissions):
         client_key(client, by=coordinator)
     with pytest.raises(ClientExceedsOwnPermissions):
-        actions.enable_client(client_id=client.pk, by=coordinator, at=timezone.now())
+        api_client_actions.enable_client(client_id=client.pk, by=coordinator, at=timezone.now())
 
     assert not ApiKey.objects.exists()
 
@@ -238,7 +238,7 @@ def test_alarm_is_raised_before_the_last_key_expires() -> None:
     assert clients_running_out(timezone.now() + timedelta(days=25)) == ["Sales CRM"]
     assert "API_KEYS_EXPIRING" in {alarm.code for alarm in alarms(measure(now=AT), now=AT)}
 
-    actions.disable_client(client_id=client.pk, by=staff(), at=timezone.now())
+    api_client_actions.disable_client(client_id=client.pk, by=staff(), at=timezone.now())
 
     assert clients_running_out(timezone.now()) == []
 

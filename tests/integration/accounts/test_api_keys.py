@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from accounts import actions, key_secrets
+from accounts import api_client_actions, key_secrets
 from accounts.models import ApiKey, User
 from accounts.queries import find_key
 from installations.tasks import tidy_up_task
@@ -136,9 +136,9 @@ def test_oldest_excess_personal_key_is_revoked() -> None:
     person, colleague = staff(), staff()
     others, system = personal_key(colleague), client_key(by=person).secret
 
-    given = [personal_key(person) for _ in range(actions.MAX_PERSONAL_KEYS + 1)]
+    given = [personal_key(person) for _ in range(api_client_actions.MAX_PERSONAL_KEYS + 1)]
 
-    assert [read(key).status_code for key in given] == [401, *[200] * actions.MAX_PERSONAL_KEYS]
+    assert [read(key).status_code for key in given] == [401, *[200] * api_client_actions.MAX_PERSONAL_KEYS]
     assert (read(others).status_code, read(system).status_code) == (200, 200)
 
 

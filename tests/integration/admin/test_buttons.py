@@ -27,7 +27,7 @@ from installations.file_check_queue import FileCheckQueue
 from installations.models import ContactChange, Customer, Installation
 from installations.proofs import check_proof
 from installations.states import GoLiveReportStatus, InstallationStatus
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import EvidenceEntry, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.cases import case, case_waiting_for_signature, held_case, hold
@@ -143,7 +143,7 @@ def test_signed_document_is_downloaded_and_the_download_is_recorded(office_clien
     assert answer["Content-Disposition"].startswith("attachment")
     assert "no-store" in answer["Cache-Control"]
     assert entry.actor == f"staff:{office.public_id}"
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
 
 
 def test_altered_document_is_not_served(office_client: Client) -> None:

@@ -14,7 +14,7 @@ from core.admin.links import button_url, record_url
 from enrollments.models import Enrollment, Hold
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents import actions
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import AddressFailure, CustomerMail, MailKind, MailState, PoaDocument, RevocationChannel
 from poa_documents.queries import failure_of
 from tests.factories.cases import case_waiting_for_signature, decided_once
@@ -212,7 +212,7 @@ def test_posted_letter_is_recorded_once_and_leaves_the_queue(office_client: Clie
     entry = row.poa.evidence.get(kind="mail_posted")
     assert entry.details["mail"] == str(row.public_id)
     assert entry.actor.startswith("staff:")
-    assert evidence.verify(PoaDocument.objects.get(pk=row.poa_id)).is_intact
+    assert chain.verify(PoaDocument.objects.get(pk=row.poa_id)).is_intact
 
 
 def test_letter_saved_as_text_still_waits_to_be_posted(office_client: Client) -> None:

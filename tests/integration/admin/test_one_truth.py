@@ -17,7 +17,7 @@ from core.admin.links import record_url
 from enrollments import presenters
 from enrollments.actions.holds import release_hold
 from enrollments.customer_home.progress import words
-from enrollments.decision.customer_state import WORKING, code_of_hold
+from enrollments.decision.customer_message import WORKING, code_of_hold
 from enrollments.decision.steps import Waiting
 from enrollments.evidence_pack import contents, story
 from enrollments.evidence_pack.spool import Spool

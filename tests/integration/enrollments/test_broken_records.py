@@ -15,7 +15,7 @@ from enrollments.engine import engine
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from installations.models import Customer
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import EvidenceEntry, PoaDocument
 from tests.factories import installations as made
 from tests.integration.enrollments.flow import OFFICE, Flow
@@ -67,7 +67,7 @@ def test_Q12_case_with_unwritable_journal_needs_a_person(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, *, is_under_way: bool
 ) -> None:
     case = flow.case()
-    kept = evidence.record
+    kept = chain.record
 
     def record(poa: PoaDocument, *, kind: str, **entry: Any) -> EvidenceEntry:
         if is_under_way and kind == "enrollment.begin_create_account":
@@ -75,7 +75,7 @@ def test_Q12_case_with_unwritable_journal_needs_a_person(
         raise ArithmeticError("a journal that nobody foresaw")
 
     with monkeypatch.context() as broken:
-        broken.setattr(evidence, "record", record)
+        broken.setattr(chain, "record", record)
         flow.live(case, timedelta(hours=2))
 
     hold = case.holds.get(released_at=None)

@@ -12,7 +12,7 @@ from django.conf import settings
 from config.celery import app
 from core.queue import TaskName
 from enrollments.states import EnrollmentStatus
-from operations.log_format import LINE_FORMAT, RedactingFormatter
+from operations.log_redaction import LINE_FORMAT, RedactingFormatter
 from poa_documents.models import CustomerMail
 from tests.integration.enrollments.flow import Flow
 

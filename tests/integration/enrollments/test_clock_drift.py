@@ -12,7 +12,7 @@ from enrollments import tasks
 from enrollments.engine import wiring
 from enrollments.light.client import LightClient
 from enrollments.light.errors import LightError
-from enrollments.light.pace import UnlimitedPace
+from enrollments.light.pace_interface import UnlimitedPace
 from enrollments.models import Enrollment, LightWrite, RemoteCall
 from enrollments.monitoring.alarms import AlarmCode, alarms
 from enrollments.monitoring.measures import measure

@@ -21,7 +21,7 @@ from core import stored_files
 from core.actors import Actor
 from core.dates import chicago_day
 from enrollments.actions import plan_documents, wakeups, webhooks
-from enrollments.actions.evidence import hand_out_evidence
+from enrollments.actions.evidence_download import hand_out_evidence
 from enrollments.evidence_pack import verify_pack
 from enrollments.evidence_pack.building import PackNotMade, PackSummary, build, file_info
 from enrollments.light.documents import DocumentFetcher

@@ -11,7 +11,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, LeavingReason, WriteKind, WriteStatus
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.integration.enrollments.flow import OFFICE, Flow, tight_promise
@@ -39,7 +39,7 @@ def test_case_goes_straight_to_active_service(flow: Flow) -> None:
     assert len(flow.acceptances_of(case)) == 1
     poa = PoaDocument.objects.get(site=case.site)
     assert poa.status == PoaStatus.EXHAUSTED
-    assert evidence.verify(poa).problem == ""
+    assert chain.verify(poa).problem == ""
 
 
 def test_light_receives_the_signing_instant(flow: Flow) -> None:

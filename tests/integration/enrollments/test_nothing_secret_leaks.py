@@ -30,7 +30,7 @@ from core.admin.links import record_url
 from enrollments.actions import case_opening
 from enrollments.models import Enrollment, EnrollmentEvent, Hold, LightWrite, RemoteCall, WebhookDelivery
 from installations import actions as jobs
-from operations.log_format import RedactingFormatter
+from operations.log_redaction import RedactingFormatter
 from poa_documents import actions as poa_actions
 from poa_documents.models import EvidenceEntry, PoaDocument
 from simulator.server import start_simulator

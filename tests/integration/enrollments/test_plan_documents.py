@@ -17,7 +17,7 @@ from enrollments.models import Enrollment, PlanDocument
 from enrollments.monitoring.measures import measure
 from enrollments.states import EnrollmentStatus
 from poa_documents.actions import revoke_poa
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import PoaDocument
 from tests.factories.poa_documents import signed_poa
 from tests.integration.enrollments.flow import Flow
@@ -71,7 +71,7 @@ def test_acceptance_evidence_names_the_offer_and_date_plan(accepted: Enrollment)
     assert entry.details["poa_sha256"] == poa.pdf_sha256
     assert write.request["date_plan"]["best"] == str(accepted.service_start_date)
     assert write.request["date_plan"]["earliest"]["rule"]
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
 
 
 @pytest.mark.one_dialect
@@ -138,7 +138,7 @@ def test_late_document_is_recorded_in_its_own_journal(flow: Flow, accepted: Enro
     named = {entry.details["storage_key"] for entry in poa.evidence.filter(kind="enrollment.store_plan_document")}
     assert named == set(PlanDocument.objects.values_list("storage_key", flat=True))
     assert not newer.evidence.filter(kind="enrollment.store_plan_document").exists()
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
 
 
 @pytest.mark.one_dialect

@@ -22,7 +22,7 @@ from enrollments.retention_terms import RecordClass, RetentionClock, add_months
 from installations.models import Customer, Installation, ProofFile
 from installations.proofs import check_proof
 from poa_documents.actions import decline_poa, end_stop_signal, record_stop_signal
-from poa_documents.guards import CustomerStopped, check_not_stopped
+from poa_documents.authority_check import CustomerStopped, check_not_stopped
 from poa_documents.journal.verification import verify_journal
 from poa_documents.models import (
     ConsentRecord,

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from enrollments.actions.system_holds import NotReconciled, hold_writes, release_writes
 from enrollments.decision.steps import Waiting
-from enrollments.light.pace import UnlimitedPace
+from enrollments.light.pace_interface import UnlimitedPace
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun, SystemHold
 from enrollments.states import EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
 from tests.integration.enrollments.flow import OFFICE, Flow

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from config.settings.base import document_storage_options
 from core.stored_files import FileNotStored, store
-from operations.storage_permissions import log_missing_permission, missing_permission
+from operations.bucket_permissions import log_missing_permission, missing_permission
 from tests.small_s3 import SmallS3, small_s3
 
 

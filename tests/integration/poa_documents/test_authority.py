@@ -7,7 +7,7 @@ import pytest
 from core.dates import chicago_day
 from installations.actions import cancel_installation
 from installations.models import Installation
-from poa_documents import guards, tasks
+from poa_documents import authority_check, tasks
 from poa_documents.states import PoaStatus
 from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, sealing_poa, sent_poa, signed_poa
@@ -27,11 +27,11 @@ def test_latest_embargo_at_the_site_counts() -> None:
     for days in (2, 5):
         with_embargo(installation(SIGNED_AT, customer=poa.customer, site=poa.site), today + timedelta(days=days))
 
-    with pytest.raises(guards.EmbargoRunning) as refusal:
-        guards.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT + timedelta(days=5))
+    with pytest.raises(authority_check.EmbargoRunning) as refusal:
+        authority_check.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT + timedelta(days=5))
 
     assert refusal.value.until == today + timedelta(days=5)
-    guards.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT + timedelta(days=6))
+    authority_check.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT + timedelta(days=6))
 
 
 def test_embargo_of_a_canceled_job_no_longer_counts() -> None:
@@ -40,7 +40,7 @@ def test_embargo_of_a_canceled_job_no_longer_counts() -> None:
     with_embargo(job, chicago_day(SIGNED_AT) + timedelta(days=5))
     cancel_installation(installation_id=job.pk, reason="Canceled in time.", by=STAFF, at=SIGNED_AT)
 
-    guards.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT)
+    authority_check.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT)
 
 
 def test_queued_seal_is_made_once() -> None:

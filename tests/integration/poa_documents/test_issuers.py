@@ -26,12 +26,12 @@ from enrollments.monitoring.alarms import AlarmCode, alarms
 from enrollments.monitoring.measures import measure
 from poa_documents import actions
 from poa_documents.actions import AskOutcome, SealOutcome, seals
-from poa_documents.guards import read_signed_pdf, verify_sealed_file
+from poa_documents.authority_check import read_signed_pdf, verify_sealed_file
 from poa_documents.models import EvidenceEntry, IssuersAnswer, PoaDocument
+from poa_documents.seal.certificates import result_of
 from poa_documents.seal.keys import SealKey, current_key, write_key
 from poa_documents.seal.pades import check
-from poa_documents.seal.shared import result_of
-from poa_documents.seal.terms import SealBroken
+from poa_documents.seal.values import SealBroken
 from poa_documents.states import PoaStatus
 from tests.certificate_issuer import Issuer, certificate_issuer
 from tests.factories.poa_documents import sealing_poa, signed_poa

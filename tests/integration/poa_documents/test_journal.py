@@ -17,7 +17,7 @@ from core.stored_files import FileNotStored
 from enrollments.monitoring.alarms import AlarmCode, alarms
 from enrollments.monitoring.measures import measure
 from poa_documents.actions import AnchorOutcome, anchor_journal, anchors, sweep_poas
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.journal.verification import GUARDED_TABLES, anchor_content, verify_journal
 from poa_documents.models import DestructionProof, EvidenceEntry, JournalAnchor, PoaDocument
 from tests.factories.installations import installation
@@ -38,7 +38,7 @@ def rewritten(poa: PoaDocument, **changed: Any) -> None:
             fields = {"previous_sha256": previous, **(changed if entry.number == 2 else {})}
             for name, value in fields.items():
                 setattr(entry, name, value)
-            previous = evidence._sha256(entry)
+            previous = chain._sha256(entry)
             EvidenceEntry.objects.filter(pk=entry.pk).update(**fields, sha256=previous)
 
 
@@ -73,7 +73,7 @@ def test_database_refuses_to_change_the_journal(statement: str) -> None:
         cursor.execute(statement)
 
     assert list(EvidenceEntry.objects.values()) == before
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
 
 
 def test_database_refuses_to_replace_a_row() -> None:
@@ -99,7 +99,7 @@ def test_anchors_and_proofs_are_protected_like_entries(table: str) -> None:
     poa = signed_poa()
     anchor_journal(at=AT)
     with transaction.atomic():
-        evidence.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
+        chain.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
     sent_poa()
 
     for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):
@@ -164,7 +164,7 @@ def test_truncated_tail_is_detected() -> None:
 
     cut_off(poa, entries=2)
 
-    assert evidence.verify(poa).is_intact  # the chain alone shows nothing
+    assert chain.verify(poa).is_intact  # the chain alone shows nothing
     assert first_finding() == (str(poa.public_id), entries - 1)
 
 
@@ -174,10 +174,10 @@ def test_truncated_tail_is_detected_after_new_entries() -> None:
     anchor_journal(at=AT)
     cut_off(poa, entries=1)
     with transaction.atomic():
-        evidence.record(poa, kind="note", by=STAFF, at=AT)
-        evidence.record(poa, kind="note", by=STAFF, at=AT)
+        chain.record(poa, kind="note", by=STAFF, at=AT)
+        chain.record(poa, kind="note", by=STAFF, at=AT)
 
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
     assert first_finding() == (str(poa.public_id), entries)
 
 
@@ -187,7 +187,7 @@ def test_rewritten_chain_is_detected() -> None:
 
     rewritten(poa, actor="staff:9")
 
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
     assert first_finding() == (str(poa.public_id), poa.evidence.count())
 
 
@@ -230,7 +230,7 @@ def test_anchor_newer_than_a_restore_can_be_excluded() -> None:
     poa = sent_poa()
     anchor_journal(at=AT)
     with transaction.atomic():
-        evidence.record(poa, kind="note", by=STAFF, at=AT)
+        chain.record(poa, kind="note", by=STAFF, at=AT)
     anchor_journal(at=AT + timedelta(days=1))
     overtaken = JournalAnchor.objects.get(number=2)
     with guard_lifted():  # what a restored backup of the first day looks like
@@ -257,7 +257,7 @@ def test_anchor_has_all_chain_heads_in_canonical_form() -> None:
     said = json.loads(content)
     heads = {str(poa.public_id): EvidenceEntry.objects.filter(poa=poa).latest("number") for poa in (first, second)}
     assert said["chains"] == [[poa, head.number, head.sha256] for poa, head in heads.items()]
-    assert content == evidence.canonical_json(said).encode()
+    assert content == chain.canonical_json(said).encode()
     assert anchor.sha256 in anchor.storage_key
 
 
@@ -359,7 +359,7 @@ def test_journal_is_destroyed_only_with_a_lasting_proof() -> None:
     entries, head = poa.evidence.count(), poa.evidence.latest("number").sha256
 
     with transaction.atomic():
-        proof = evidence.destroy(poa, reason="its time was over", by=OPERATOR, at=AT + timedelta(days=1))
+        proof = chain.destroy(poa, reason="its time was over", by=OPERATOR, at=AT + timedelta(days=1))
 
     assert not poa.evidence.exists()
     assert other.evidence.exists()
@@ -371,11 +371,11 @@ def test_journal_is_destroyed_only_with_a_lasting_proof() -> None:
 def test_chain_continues_after_a_destruction() -> None:
     poa = signed_poa()
     with transaction.atomic():
-        proof = evidence.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
-        entry = evidence.record(poa, kind="note", by=STAFF, at=AT)
+        proof = chain.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
+        entry = chain.record(poa, kind="note", by=STAFF, at=AT)
 
     assert (entry.number, entry.previous_sha256) == (proof.entries + 1, proof.head_sha256)
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
     assert verify_journal().is_intact
     with pytest.raises(IntegrityError), transaction.atomic():
         EvidenceEntry.objects.filter(poa=poa).delete()
@@ -386,8 +386,8 @@ def test_broken_journal_is_not_destroyed() -> None:
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=2).update(actor="staff:9")
 
-    with pytest.raises(evidence.JournalBroken, match="altered"), transaction.atomic():
-        evidence.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
+    with pytest.raises(chain.JournalBroken, match="altered"), transaction.atomic():
+        chain.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
 
     assert not DestructionProof.objects.exists()
 
@@ -396,7 +396,7 @@ def test_forged_proof_is_detected() -> None:
     poa = signed_poa()
     anchor_journal(at=AT)
     with transaction.atomic():
-        evidence.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
+        chain.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
     anchor_journal(at=AT + timedelta(days=1))
     with guard_lifted():
         DestructionProof.objects.update(reason="another")

@@ -11,8 +11,14 @@ from core.models import CaseChange
 from core.moves import MoveNotAllowed
 from poa_documents import actions
 from poa_documents.actions import lifecycle
-from poa_documents.guards import AuthorityEnded, AuthorityRevoked, AuthoritySuspended, CustomerStopped, check_authority
-from poa_documents.journal import evidence
+from poa_documents.authority_check import (
+    AuthorityEnded,
+    AuthorityRevoked,
+    AuthoritySuspended,
+    CustomerStopped,
+    check_authority,
+)
+from poa_documents.journal import chain
 from poa_documents.journal.receipt_numbers import REVOKED, reference_of
 from poa_documents.models import CustomerMail, MailKind, PoaDocument, RevocationChannel, StopKind, StopSignal
 from poa_documents.states import PoaStatus
@@ -131,7 +137,7 @@ def test_paper_request_after_signing_keeps_the_signature_valid() -> None:
     with pytest.raises(actions.NothingToPost):
         actions.mark_posted(mail_id=receipt.pk, by=OFFICE, at=LATER)
     assert fresh(poa).evidence.filter(kind="mail_posted").count() == 1
-    assert evidence.verify(fresh(poa)).is_intact
+    assert chain.verify(fresh(poa)).is_intact
 
 
 def test_paper_request_before_signing_offers_the_paper_procedure() -> None:

@@ -12,8 +12,8 @@ from pypdf import PdfReader
 
 from core.dates import chicago_day
 from poa_documents import actions
-from poa_documents.guards import read_signed_pdf, verify_sealed_file
-from poa_documents.journal import evidence
+from poa_documents.authority_check import read_signed_pdf, verify_sealed_file
+from poa_documents.journal import chain
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from poa_documents.pdf.rendering import spell_out, to_printable
 from poa_documents.states import PoaStatus
@@ -72,7 +72,7 @@ def test_every_kind_of_name_can_sign_and_verify(first: str, last: str) -> None:
 
     assert poa.status == PoaStatus.SIGNED
     verify_sealed_file(poa)
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
     content = read_signed_pdf(poa)
     name = str(poa.customer)
     text = text_in(content)

@@ -8,7 +8,7 @@ from django.test import Client
 
 from poa_documents import actions
 from poa_documents.actions.link_replacement import MAX_LINKS_A_DAY
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import PoaDocument, ReturnSource
 from poa_documents.moves import lock
 from poa_documents.states import PoaStatus
@@ -50,7 +50,7 @@ def test_expired_invitation_is_sent_again_and_signed(clock: ManualClock, *, was_
     assert "There is a newer link" in visit.open().content.decode()
     Visit.by_last_mail().sign()
     assert fresh(poa).status == PoaStatus.SIGNED
-    assert evidence.verify(fresh(poa)).is_intact
+    assert chain.verify(fresh(poa)).is_intact
 
 
 def test_page_of_a_long_ended_authority_is_reachable(clock: ManualClock) -> None:

@@ -22,8 +22,8 @@ from core.stored_files import FileAltered
 from installations.models import Language
 from installations.proofs import CheckedProof, check_proof
 from poa_documents import actions
-from poa_documents.guards import AuthorityNotSigned, check_authority, read_signed_pdf
-from poa_documents.journal import evidence
+from poa_documents.authority_check import AuthorityNotSigned, check_authority, read_signed_pdf
+from poa_documents.journal import chain
 from poa_documents.models import PaperSignature, PoaDocument, SignatureKind, Statement
 from poa_documents.states import PoaStatus
 from tests.factories.company import set_company_rules
@@ -94,7 +94,7 @@ def test_paper_signature_counts_only_after_the_second_person(made: object) -> No
         "paper_recorded",
         "sign_on_paper",
     ]
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
 
 
 def test_sealed_document_names_both_people_and_the_scan() -> None:

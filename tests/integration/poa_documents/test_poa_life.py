@@ -11,9 +11,9 @@ from core.moves import MoveNotAllowed
 from core.queue import TaskName
 from installations.actions import correct_contact
 from installations.models import Language
-from poa_documents import actions, guards
+from poa_documents import actions, authority_check
 from poa_documents.document_text import text_of
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.models import (
     CustomerMail,
@@ -376,8 +376,8 @@ def test_revoking_blocks_immediately_and_owes_a_receipt(
         actions.revoke_poa(poa_id=poa.pk, by=by(poa), at=LATER)
 
     poa.refresh_from_db()
-    with pytest.raises(guards.AuthorityRevoked):
-        guards.check_authority(poa, esi_id=poa.envelope.esi_id, at=LATER)
+    with pytest.raises(authority_check.AuthorityRevoked):
+        authority_check.check_authority(poa, esi_id=poa.envelope.esi_id, at=LATER)
     assert (TaskName.CASE_CHANGED, {"site_id": poa.site_id}) in queued
     assert CustomerMail.objects.filter(poa=poa, kind=MailKind.REVOKED_RECEIPT).exists()
 
@@ -480,7 +480,7 @@ def test_one_failing_poa_does_not_stop_the_sweep(monkeypatch: pytest.MonkeyPatch
 def test_I10_every_move_has_an_entry_and_the_chain_verifies() -> None:
     poa = revoked_poa()
 
-    verdict = evidence.verify(poa)
+    verdict = chain.verify(poa)
 
     kinds = list(poa.evidence.values_list("kind", flat=True))
     assert verdict.is_intact
@@ -500,7 +500,7 @@ def test_altered_entry_is_named(change: dict[str, Any]) -> None:
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=3).update(**change)
 
-    verdict = evidence.verify(poa)
+    verdict = chain.verify(poa)
 
     assert (verdict.is_intact, verdict.broken_number) == (False, 3)
 
@@ -510,7 +510,7 @@ def test_removed_entry_is_named() -> None:
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=2).delete()
 
-    assert evidence.verify(poa).broken_number == 2
+    assert chain.verify(poa).broken_number == 2
 
 
 def test_entry_forged_with_a_matching_hash_breaks_the_chain() -> None:
@@ -518,9 +518,9 @@ def test_entry_forged_with_a_matching_hash_breaks_the_chain() -> None:
     entry = EvidenceEntry.objects.get(poa=poa, number=2)
     entry.actor = "staff:9"
     with guard_lifted():
-        EvidenceEntry.objects.filter(pk=entry.pk).update(actor=entry.actor, sha256=evidence._sha256(entry))
+        EvidenceEntry.objects.filter(pk=entry.pk).update(actor=entry.actor, sha256=chain._sha256(entry))
 
-    assert evidence.verify(poa).broken_number == 3
+    assert chain.verify(poa).broken_number == 3
 
 
 def test_entry_cannot_be_saved_again_or_deleted() -> None:
@@ -538,14 +538,14 @@ def test_entry_outside_a_transaction_is_refused() -> None:
     poa = drafted_poa()
 
     with pytest.raises(RuntimeError, match="transaction"):
-        evidence.record(poa, kind="note", by=STAFF, at=SIGNED_AT)
+        chain.record(poa, kind="note", by=STAFF, at=SIGNED_AT)
 
 
 def test_entry_refuses_values_databases_may_change() -> None:
     poa = drafted_poa()
 
     with pytest.raises(TypeError, match="float"):
-        evidence.record(poa, kind="note", by=STAFF, at=SIGNED_AT, details={"price": 0.1})
+        chain.record(poa, kind="note", by=STAFF, at=SIGNED_AT, details={"price": 0.1})
 
 
 def test_only_a_suspended_poa_can_be_resumed() -> None:

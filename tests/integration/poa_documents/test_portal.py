@@ -17,8 +17,8 @@ from pypdf import PdfReader
 from core.dates import chicago_day
 from core.stored_files import FileNotStored, StoredFile, store
 from poa_documents import actions
-from poa_documents.guards import SealedFileAltered
-from poa_documents.journal import evidence
+from poa_documents.authority_check import SealedFileAltered
+from poa_documents.journal import chain
 from poa_documents.mail.messages import compose
 from poa_documents.models import CASE_MAILS, MailKind, PoaDocument, SignatureKind, Statement
 from poa_documents.states import PoaStatus
@@ -639,7 +639,7 @@ def test_S4_S5_damaged_file_suspends_the_authority(harm: str, settings: LazySett
         actions.verify_or_suspend(poa_id=poa.pk, at=SIGNED_AT)
 
     assert fresh(poa).status == PoaStatus.SUSPENDED
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
 
 
 # --- mail ----------------------------------------------------------------------------------------------------------

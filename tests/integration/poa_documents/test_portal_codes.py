@@ -18,7 +18,7 @@ from installations.models import ContactChange
 from poa_documents import actions
 from poa_documents.actions import CodeVerdict
 from poa_documents.document_text import text_of
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument, Statement
 from poa_documents.portal.kept_entries import is_kept_until_code
 from poa_documents.states import PoaStatus
@@ -114,7 +114,7 @@ def test_right_code_opens_the_pages_and_proves_the_address(poa: PoaDocument, vis
     assert fresh(poa).customer.contact_verified_at == SIGNED_AT
     proof = poa.evidence.get(kind="contact_verified")
     assert (proof.details["sent_to"], proof.details["ip_address"]) == (poa.customer.email, "127.0.0.1")
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
 
 
 def test_code_is_stored_only_as_a_hash(poa: PoaDocument, visit: Visit) -> None:
@@ -491,7 +491,7 @@ def test_old_address_is_told_once_and_it_is_recorded(poa: PoaDocument) -> None:
     assert [message.subject for message in notices] == ["Your e-mail address with us was changed"]
     entry = poa.evidence.get(kind="contact_changed")
     assert (entry.details["changed_by"], entry.details["new_email"]) == (f"staff:{UUID(int=1)}", "new@example.com")
-    assert evidence.verify(poa).is_intact
+    assert chain.verify(poa).is_intact
     assert not ContactChange.objects.filter(settled_at__isnull=True).exists()
 
 

@@ -35,7 +35,7 @@ from enrollments.monitoring.measures import measure
 from installations.models import Language
 from poa_documents import actions
 from poa_documents.actions import CheckOutcome, SealOutcome, seal_checks, seals
-from poa_documents.guards import SealedFileAltered, SealedFileUnreadable, read_signed_pdf, verify_sealed_file
+from poa_documents.authority_check import SealedFileAltered, SealedFileUnreadable, read_signed_pdf, verify_sealed_file
 from poa_documents.models import EvidenceEntry, PoaDocument, SealTimestamp, Statement
 from poa_documents.pdf import render_pdf, signed_document_of
 from poa_documents.seal.keys import (
@@ -49,7 +49,7 @@ from poa_documents.seal.keys import (
     write_key,
 )
 from poa_documents.seal.pades import check, seal
-from poa_documents.seal.terms import SealBroken, Words
+from poa_documents.seal.values import SealBroken, Words
 from poa_documents.states import PoaStatus
 from tests.conftest import REQUIRE_SERVICES
 from tests.factories.installations import customer, installation
@@ -330,7 +330,7 @@ def test_nightly_check_reports_nothing_while_storage_is_down(monkeypatch: pytest
     def away(*_args: object, **_options: object) -> None:
         raise OSError("no route")
 
-    monkeypatch.setattr("poa_documents.guards.read", away)
+    monkeypatch.setattr("poa_documents.authority_check.read", away)
 
     assert actions.check_sealed_files(at=LATER) == CheckOutcome.STORAGE_UNAVAILABLE
     poa.refresh_from_db()
@@ -736,7 +736,7 @@ def test_unreachable_storage_is_not_a_broken_seal(monkeypatch: pytest.MonkeyPatc
     def away(*_args: object, **_options: object) -> None:
         raise OSError("no route")
 
-    monkeypatch.setattr("poa_documents.guards.read", away)
+    monkeypatch.setattr("poa_documents.authority_check.read", away)
 
     with pytest.raises(SealedFileUnreadable):
         actions.verify_or_suspend(poa_id=poa.pk, at=LATER)

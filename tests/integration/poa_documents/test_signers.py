@@ -14,8 +14,8 @@ from core.actors import Actor
 from installations.actions import correct_contact, register_customer
 from installations.models import ContactChange
 from poa_documents import actions, signer_doubts
+from poa_documents.authority_check import SignerNotProved, check_authority
 from poa_documents.document_text import text_of
-from poa_documents.guards import SignerNotProved, check_authority
 from poa_documents.models import DoubtReason, PoaDocument
 from tests.factories.company import set_company_rules
 from tests.factories.installations import AT, customer, staff

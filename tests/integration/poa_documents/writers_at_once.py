@@ -18,7 +18,7 @@ from django.db import connection, transaction  # noqa: E402
 from core.actors import Actor  # noqa: E402
 from poa_documents import actions  # noqa: E402
 from poa_documents.document_text import text_of  # noqa: E402
-from poa_documents.journal import evidence  # noqa: E402
+from poa_documents.journal import chain  # noqa: E402
 from poa_documents.models import PoaDocument  # noqa: E402
 from tests.factories.poa_documents import SIGNED_AT, STAFF, agree_to_everything, sent_poa  # noqa: E402
 
@@ -67,13 +67,13 @@ def main() -> None:
     def take_notes() -> None:
         for number in range(NOTES_EACH):
             with transaction.atomic():
-                evidence.record(poa, kind="note", by=STAFF, at=SIGNED_AT, details={"number": number})
+                chain.record(poa, kind="note", by=STAFF, at=SIGNED_AT, details={"number": number})
 
     def send_again() -> None:
         actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
 
     problems = at_once(*[sign_and_seal] * THREADS, *[take_notes] * THREADS, *[send_again] * 2)
-    journal = evidence.verify(poa)
+    journal = chain.verify(poa)
     kinds = list(poa.evidence.values_list("kind", flat=True))
     left = {
         "problems": [f"{type(problem).__name__}: {problem}" for problem in problems],

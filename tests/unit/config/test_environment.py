@@ -6,8 +6,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 
+from config.dialect_and_seal_checks import read_light_dialect, seal_key_problems
 from config.environment import VARIABLES, check_environment, check_production, read
-from config.setting_checks import read_light_dialect, seal_key_problems
 from tests.unit.config.production_environment import ROOT, production_environment
 
 WRONG_VALUES = [

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from core.staff_text import age
+from core.staff_formats import age
 from enrollments import presenters
 from enrollments.decision.gates import Gate, GateName
 from enrollments.decision.steps import AcceptPlan, Finished, Hold, RequestPlans, Wait, Waiting

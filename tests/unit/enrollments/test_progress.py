@@ -10,7 +10,7 @@ import pytest
 
 from core.dates import chicago_day
 from enrollments.customer_home.progress import PHRASES_FILE, MilestoneState, Progress, progress
-from enrollments.decision.customer_state import customer_state
+from enrollments.decision.customer_message import customer_state
 from enrollments.decision.decide import decide
 from enrollments.decision.facts import Facts, HoldFacts
 from enrollments.decision.gates import gates

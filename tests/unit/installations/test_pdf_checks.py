@@ -18,10 +18,10 @@ from pypdf import PdfWriter
 from installations import pdf_checks
 from installations.pdf_checks import check_pdf
 from installations.pdf_structure import MAX_PAGES, PdfVerdict
-from poa_documents.pdf.samples import render_sample
+from poa_documents.pdf.readability_sample import render_sample
 from poa_documents.seal.keys import make_key
 from poa_documents.seal.pades import seal
-from poa_documents.seal.terms import Words
+from poa_documents.seal.values import Words
 from tests.pdf_files import (
     letter,
     letter_objects,

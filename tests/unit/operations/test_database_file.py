@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.database_file import make_private
+from operations.database_file_permissions import make_private
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from installations.models import Language
 from poa_documents.actions.drafts import TEXTS_FOLDER
 from poa_documents.models import WORDING_FIELDS, PoaTemplate, Statement
 from poa_documents.phrases import PHRASES_FILE
-from poa_documents.wording import BlockKind, Case, WordingBroken, blocks, render, sha256_of_words
+from poa_documents.wording_rendering import BlockKind, Case, WordingBroken, blocks, render, sha256_of_words
 
 CASE = Case(
     customer_name="Carmen Reyes",

@@ -11,7 +11,7 @@ from django.test import Client
 from gunicorn.config import Config
 
 from operations.gunicorn_log import GunicornLogger
-from operations.log_format import (
+from operations.log_redaction import (
     LINE_FORMAT,
     MAX_LINE_LENGTH,
     REDACTED,
@@ -124,7 +124,7 @@ def test_traceback_is_filtered_too() -> None:
 def test_every_line_passes_through_the_filter() -> None:
     formatters = cast("dict[str, dict[str, Any]]", settings.LOGGING["formatters"])
 
-    assert {formatter["()"] for formatter in formatters.values()} == {"operations.log_format.RedactingFormatter"}
+    assert {formatter["()"] for formatter in formatters.values()} == {"operations.log_redaction.RedactingFormatter"}
 
 
 def test_every_line_has_its_time_with_an_offset() -> None:

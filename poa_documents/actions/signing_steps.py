@@ -9,10 +9,10 @@ from core.moves import MoveNotAllowed
 from core.transactions import repeatable
 from poa_documents.actions.contact_codes import check_contact_proved
 from poa_documents.document_text import text_of
-from poa_documents.journal import evidence
+from poa_documents.journal import chain
 from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, SignatureKind, Statement
 from poa_documents.moves import lock
-from poa_documents.pdf.samples import is_sample_word, sample_of
+from poa_documents.pdf.readability_sample import is_sample_word, sample_of
 from poa_documents.queries import NoWording, consents_for, missing_statements
 from poa_documents.signature import clean_signature
 from poa_documents.states import SIGNABLE_STATUSES
@@ -94,7 +94,7 @@ def record_consent(
         ip_address=ip_address,
         user_agent=user_agent[:USER_AGENT_LENGTH],
     )
-    evidence.record(
+    chain.record(
         poa,
         kind="consent",
         by=by,
@@ -145,7 +145,7 @@ def keep_signature(
             details["name_differs_from_file"] = "The customer was asked and confirmed that it is their name."
         poa.signature_kind, poa.signature_text = signature_kind, kept
         poa.save(update_fields=["signature_kind", "signature_text"])
-        evidence.record(poa, kind="signature_kept", by=by, at=at, details=details, is_locked=True)
+        chain.record(poa, kind="signature_kept", by=by, at=at, details=details, is_locked=True)
     return poa
 
 
@@ -168,7 +168,7 @@ def choose_language(*, poa_id: int, language: str, by: Actor, at: datetime) -> P
             raise NoWording(language, poa.template.effective_from_date)
         poa.template = template
         poa.save(update_fields=["template"])
-        evidence.record(poa, kind="language_chosen", by=by, at=at, details={"language": language}, is_locked=True)
+        chain.record(poa, kind="language_chosen", by=by, at=at, details={"language": language}, is_locked=True)
     return poa
 
 

@@ -18,7 +18,7 @@ from installations.models import Installation
 from installations.states import InstallationStatus
 from poa_documents.authority import Authority, ObstacleKind, Use, find_obstacle
 from poa_documents.models import EvidenceEntry, PoaDocument, SealTimestamp, StopKind, StopSignal
-from poa_documents.seal.terms import SealBroken, Timestamp
+from poa_documents.seal.values import SealBroken, Timestamp
 from poa_documents.signer_doubts import open_doubts, why_not_proved
 from poa_documents.states import PoaStatus
 

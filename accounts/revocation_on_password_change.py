@@ -19,7 +19,9 @@ class PersonalKeyRevoker:
         """Accept any password."""
 
     def password_changed(self, _password: str, user: "User") -> None:
-        from accounts.actions import revoke_personal_keys  # this module may be imported before models are loaded
+        from accounts.api_client_actions import (
+            revoke_personal_keys,  # this module may be imported before models are loaded
+        )
 
         revoke_personal_keys(user, at=timezone.now())
 

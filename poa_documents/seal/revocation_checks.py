@@ -13,8 +13,8 @@ from pyhanko_certvalidator.errors import RevokedError
 from pyhanko_certvalidator.fetchers.api import FetchLimits
 from pyhanko_certvalidator.fetchers.requests_fetchers import RequestsFetcherBackend
 
-from poa_documents.seal.shared import SignerCertificateMissing, asn1_certificate, result_of, signer_of
-from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer
+from poa_documents.seal.certificates import SignerCertificateMissing, asn1_certificate, result_of, signer_of
+from poa_documents.seal.values import Answers, CertificateRevoked, NoAnswer
 
 TIMEOUT_SECONDS = 5
 MAX_REQUESTS = 12

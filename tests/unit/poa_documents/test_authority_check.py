@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.dates import chicago_day
 from installations.models import Customer, Site
-from poa_documents import guards
+from poa_documents import authority_check
 from poa_documents.models import Envelope, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.poa_documents import has_authority
@@ -25,8 +25,8 @@ def no_embargo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def obstruct(monkeypatch: pytest.MonkeyPatch, *, embargo_end: date | None) -> None:
-    found = guards.Obstructions(is_stopped=False, has_signer_doubt=False, embargo_end=embargo_end)
-    monkeypatch.setattr(guards, "find_obstructions", lambda _poa: found)
+    found = authority_check.Obstructions(is_stopped=False, has_signer_doubt=False, embargo_end=embargo_end)
+    monkeypatch.setattr(authority_check, "find_obstructions", lambda _poa: found)
 
 
 def poa(status: str = PoaStatus.SIGNED, *, uses: int = 1, **changes: Any) -> PoaDocument:
@@ -49,28 +49,30 @@ def poa(status: str = PoaStatus.SIGNED, *, uses: int = 1, **changes: Any) -> Poa
 
 
 def test_signed_sealed_unused_poa_lets_us_act() -> None:
-    guards.check_authority(poa(), esi_id=ESI_ID, at=AT)
+    authority_check.check_authority(poa(), esi_id=ESI_ID, at=AT)
 
 
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (PoaStatus.DRAFT, guards.AuthorityNotSigned),
-        (PoaStatus.SENT, guards.AuthorityNotSigned),
-        (PoaStatus.SEALING, guards.AuthorityNotSigned),
-        (PoaStatus.DECLINED, guards.AuthorityNotSigned),
-        (PoaStatus.EXPIRED, guards.AuthorityNotSigned),
-        (PoaStatus.VOIDED, guards.AuthorityNotSigned),
-        (PoaStatus.REVOKED, guards.AuthorityRevoked),
-        (PoaStatus.SUSPENDED, guards.AuthoritySuspended),
-        (PoaStatus.SUPERSEDED, guards.AuthorityEnded),
-        (PoaStatus.LAPSED, guards.AuthorityEnded),
-        (PoaStatus.EXHAUSTED, guards.AuthorityUsedUp),
+        (PoaStatus.DRAFT, authority_check.AuthorityNotSigned),
+        (PoaStatus.SENT, authority_check.AuthorityNotSigned),
+        (PoaStatus.SEALING, authority_check.AuthorityNotSigned),
+        (PoaStatus.DECLINED, authority_check.AuthorityNotSigned),
+        (PoaStatus.EXPIRED, authority_check.AuthorityNotSigned),
+        (PoaStatus.VOIDED, authority_check.AuthorityNotSigned),
+        (PoaStatus.REVOKED, authority_check.AuthorityRevoked),
+        (PoaStatus.SUSPENDED, authority_check.AuthoritySuspended),
+        (PoaStatus.SUPERSEDED, authority_check.AuthorityEnded),
+        (PoaStatus.LAPSED, authority_check.AuthorityEnded),
+        (PoaStatus.EXHAUSTED, authority_check.AuthorityUsedUp),
     ],
 )
-def test_every_other_status_is_a_consent_failure_for_staff(status: str, reason: type[guards.AuthorityMissing]) -> None:
+def test_every_other_status_is_a_consent_failure_for_staff(
+    status: str, reason: type[authority_check.AuthorityMissing]
+) -> None:
     with pytest.raises(reason) as refusal:
-        guards.check_authority(poa(status), esi_id=ESI_ID, at=AT)
+        authority_check.check_authority(poa(status), esi_id=ESI_ID, at=AT)
 
     assert refusal.value.is_consent_failure
     assert len(refusal.value.for_staff) > 20
@@ -93,8 +95,8 @@ def test_I1_only_a_complete_authority_passes(
     checked = poa(status, uses=uses, uses_made=uses_made, **blanks)
 
     try:
-        guards.check_authority(checked, esi_id=esi_id, at=at, concluding=concluding)
-    except guards.AuthorityMissing:
+        authority_check.check_authority(checked, esi_id=esi_id, at=at, concluding=concluding)
+    except authority_check.AuthorityMissing:
         return
 
     assert status == PoaStatus.SIGNED or (concluding and status == PoaStatus.EXHAUSTED)
@@ -107,9 +109,9 @@ def test_I1_only_a_complete_authority_passes(
 def test_own_use_does_not_prevent_finalizing() -> None:
     used = poa(PoaStatus.EXHAUSTED, uses_made=1)
 
-    guards.check_authority(used, esi_id=ESI_ID, at=AT, concluding=True)
-    with pytest.raises(guards.AuthorityUsedUp):
-        guards.check_authority(used, esi_id=ESI_ID, at=AT)
+    authority_check.check_authority(used, esi_id=ESI_ID, at=AT, concluding=True)
+    with pytest.raises(authority_check.AuthorityUsedUp):
+        authority_check.check_authority(used, esi_id=ESI_ID, at=AT)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,8 @@ def test_embargo_lasts_through_its_last_chicago_day(
 def test_embargo_is_a_wait_and_no_consent_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     obstruct(monkeypatch, embargo_end=date(2026, 3, 10))
 
-    with pytest.raises(guards.EmbargoRunning) as refusal:
-        guards.check_authority(poa(), esi_id=ESI_ID, at=AT)
+    with pytest.raises(authority_check.EmbargoRunning) as refusal:
+        authority_check.check_authority(poa(), esi_id=ESI_ID, at=AT)
 
     assert (refusal.value.is_consent_failure, refusal.value.until) == (False, date(2026, 3, 10))
 
@@ -154,5 +156,5 @@ def test_site_with_a_meter_corrected_after_signing_is_refused() -> None:
     signed = poa()
     signed.site.esi_id = "10443720000000009"
 
-    with pytest.raises(guards.AuthorityForOtherMeter, match="10443720000000009"):
-        guards.check_authority(signed, esi_id=ESI_ID, at=AT)
+    with pytest.raises(authority_check.AuthorityForOtherMeter, match="10443720000000009"):
+        authority_check.check_authority(signed, esi_id=ESI_ID, at=AT)
