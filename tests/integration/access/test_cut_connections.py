@@ -64,7 +64,7 @@ def test_U11_truncated_report_is_ignored_and_counts_when_resent(
     live_server: LiveServer, client: Client, cut: str
 ) -> None:
     tess = technician()
-    path = f"/field/jobs/{installation_at(SUBMITTED, at=clock.now(), technician=tess).pk}/"
+    path = f"/field/jobs/{installation_at(SUBMITTED, at=clock.now(), technician=tess).public_id}/"
     client.force_login(tess)
     token = client.get("/field/session/").json()["csrf_token"]
     browser = browser_of(client)

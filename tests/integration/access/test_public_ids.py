@@ -143,8 +143,8 @@ def test_no_answer_of_the_api_has_a_primary_key(company: Company) -> None:
 def test_primary_keys_name_nothing_in_paths_and_bodies(company: Company) -> None:
     person = Customer.objects.get(pk=company.job.customer_id)
 
-    path = asked(company, "token of a superuser", "get", f"/api/v1/customers/{person.public_id}/")
-    page = asked(company, "superuser", "get", f"/admin/installations/customer/{person.public_id}/change/")
-    job = asked(company, "technician", "get", f"/field/jobs/{company.job.public_id}/")
+    path = asked(company, "token of a superuser", "get", f"/api/v1/customers/{person.pk}/")
+    page = asked(company, "superuser", "get", f"/admin/installations/customer/{person.pk}/change/")
+    job = asked(company, "technician", "get", f"/field/jobs/{company.job.pk}/")
 
     assert (path.status_code, page.status_code, job.status_code) == (404, 302, 404)

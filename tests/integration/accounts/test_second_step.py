@@ -2,6 +2,7 @@
 
 import base64
 import time
+from uuid import uuid4
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -300,12 +301,12 @@ def test_technician_with_second_factor_is_asked_for_it() -> None:
 
     assert client.get("/field/")["Location"].startswith("/field/second-step/")
     assert client.get("/field/session/").json()["technician"] is None
-    waiting = client.post("/field/jobs/1/", {}, headers={"Accept": "application/json"})
+    waiting = client.post(f"/field/jobs/{uuid4()}/", {}, headers={"Accept": "application/json"})
     assert waiting.status_code == 401
 
     client.post("/field/second-step/", {"code": phone.code()})
     assert client.get("/field/").status_code == 200
-    assert client.get("/field/session/").json()["technician"] == tess.pk
+    assert client.get("/field/session/").json()["technician"] == str(tess.public_id)
 
 
 def test_password_is_enough_if_second_factor_is_optional(olivia: User, settings: Settings) -> None:

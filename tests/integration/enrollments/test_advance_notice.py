@@ -61,7 +61,7 @@ def test_plan_is_announced_then_accepted_after_the_notice(notice_flow: Flow) -> 
     [acceptance] = notice_flow.acceptances_of(case)
     assert acceptance["service_start_date"] == str(notice.start_date)
     assert AdvanceNotice.objects.count() == 1
-    assert AcceptAttempt.objects.get().write.request["notice"] == notice.pk
+    assert AcceptAttempt.objects.get().write.request["notice"] == str(notice.public_id)
     entry = EvidenceEntry.objects.get(kind="enrollment.notice_given")
     assert entry.details["offer_sha256"] == notice.offer.raw_sha256
     assert entry.details["until"] == notice.until.isoformat()

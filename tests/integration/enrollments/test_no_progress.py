@@ -2,8 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from enrollments.decision.steps import ReadAccount, Waiting
 from enrollments.engine import engine as engine_module
 from enrollments.engine.engine import MAX_FAILURES, MAX_READINGS_IN_A_ROW
 from enrollments.light.client import READING
-from enrollments.models import RemoteCall
+from enrollments.models import Enrollment, RemoteCall
 from enrollments.states import HoldCode, HoldOwner
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import Flow
@@ -23,6 +22,10 @@ from tests.integration.faults.walks import calls, open_hold, ready_to_accept, re
 from tests.integration.webhooks.deliveries import event, settle_due, signature
 
 pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
+
+
+def reading_of(case: Enrollment, *, at: datetime) -> RemoteCall:
+    return RemoteCall(enrollment=case, purpose=READING, method="GET", path="/", http_status=200, seconds=0.1, at=at)
 
 
 def decide_always(monkeypatch: pytest.MonkeyPatch, *chosen: Any) -> None:
@@ -84,9 +87,7 @@ def test_failing_case_says_since_when_and_how_often(flow: Flow, monkeypatch: pyt
 def test_refusals_lasting_a_day_need_a_person(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
-    answered = RemoteCall(enrollment=case, purpose=READING, method="GET", path="/", http_status=200, seconds=0.1)
-    answered.at = flow.clock.at
-    RemoteCall.objects.bulk_create([copy(answered) for _ in range(flow.policy.max_calls_a_day + 1)])
+    RemoteCall.objects.bulk_create([reading_of(case, at=flow.clock.at) for _ in range(flow.policy.max_calls_a_day + 1)])
     before = calls(flow, "read")
 
     request_reading(enrollment_id=case.pk, at=flow.clock.at)
@@ -148,9 +149,7 @@ def test_webhook_every_two_seconds_does_not_stop_the_case(flow: Flow, monkeypatc
     read_account = flow.light.read_account
 
     def read_and_record(account_uuid: str) -> Any:
-        RemoteCall.objects.create(
-            enrollment=case, purpose=READING, method="GET", path="/", http_status=200, seconds=0.1, at=flow.clock.at
-        )
+        reading_of(case, at=flow.clock.at).save()
         return read_account(account_uuid)
 
     monkeypatch.setattr(flow.light, "read_account", read_and_record)

@@ -121,7 +121,7 @@ def test_work_queue_links_to_documents_given_up(flow: Flow, accepted: Enrollment
 
     assert "Documents of accepted plans that we stopped trying to fetch: 3." in queue
     assert f"Electricity Facts Label for {accepted.customer}" in queue
-    pages = [f"/admin/enrollments/plandocument/{pk}/" for pk in PlanDocument.objects.values_list("pk", flat=True)]
+    pages = [f"/admin/enrollments/plandocument/{each.public_id}/" for each in PlanDocument.objects.all()]
     assert all(page in listed for page in pages)
     assert not any(page in stored for page in pages)
 

@@ -32,7 +32,7 @@ def test_webhook_alone_moves_nothing(enrollment: Enrollment, account_uuid: UUID)
 
     after = Enrollment.objects.values().get(pk=enrollment.pk)
     changed = {name for (name, new), old in zip(after.items(), before.values(), strict=True) if new != old}
-    assert changed == {"due_at", "readings_asked", "changes_noted"}
+    assert changed == {"due_at", "readings_asked", "changes_noted", "updated_at"}
     assert not EnrollmentEvent.objects.filter(enrollment=enrollment).exclude(name="open").exists()
 
 
