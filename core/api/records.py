@@ -1,9 +1,12 @@
 """Records in the API: named by their public ID, listed with `updated_since`, and answered as the database has them."""
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
+from django import forms
 from django.db.models import Model
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers, status
@@ -58,8 +61,23 @@ class ReferenceFilter(filters.UUIDFilter):  # type: ignore[misc]  # django-filte
         super().__init__(field_name=f"{relation}__public_id")
 
 
+class _UtcMomentField(IsoDateTimeField):  # type: ignore[misc]  # django-filter has no types
+    """PostgreSQL refuses offsets of sixteen hours and more, which ISO 8601 allows."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().to_python(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as problem:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from problem
+
+
+class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # django-filter has no types
+    field_class = _UtcMomentField
+
+
 class RecordFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
-    updated_since = filters.IsoDateTimeFilter(
+    updated_since = MomentFilter(
         field_name="updated_at",
         lookup_expr="gte",
         help_text="Only records that changed at this moment or later, by `updated_at`. A change becomes visible when "

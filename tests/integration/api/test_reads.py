@@ -212,3 +212,16 @@ def test_polling_system_gets_what_changed_since(api: Api) -> None:
     assert [row["id"] for row in found] == [str(early.public_id)]
     assert [row["id"] for row in ordered] == [str(late.public_id), str(early.public_id)]
     assert api.get("customers/", updated_since="yesterday").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("moment", "status"),
+    [
+        ("0695-05-22T14:33:32.4+19:40", 200),
+        ("2026-05-22T14:33:32-23:59", 200),
+        ("0001-01-01T00:00:00+14:00", 400),
+        ("9999-12-31T23:59:59-14:00", 400),
+    ],
+)
+def test_moment_with_any_offset_is_answered(api: Api, moment: str, status: int) -> None:
+    assert api.get("customers/", updated_since=moment).status_code == status
