@@ -49,7 +49,9 @@ def lock_case(enrollment_id: int) -> LockedCase:
 
     Always in this order. With both locked, a revocation is either seen here or comes after the transaction.
     """
-    enrollment = Enrollment.objects.select_for_update().select_related("site", "customer").get(pk=enrollment_id)
+    enrollment = (
+        Enrollment.objects.select_for_update(of=("self",)).select_related("site", "customer").get(pk=enrollment_id)
+    )
     return with_locked_poa(enrollment)
 
 

@@ -63,3 +63,17 @@ def test_case_without_poa_asks_for_it_once() -> None:
 
     of_poas = [query for query in asked.captured_queries if 'FROM "poa_documents_poadocument"' in query["sql"]]
     assert len(of_poas) == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks whole databases.")
+def test_customer_and_site_stay_unlocked() -> None:
+    """Someone who proves an address has locked the POA first and then writes the customer: a deadlock otherwise."""
+    pk = case_waiting_for_signature().pk
+
+    with transaction.atomic(), CaptureQueriesContext(connection) as asked:
+        lock_case(pk)
+
+    locked = {
+        sql["sql"].rpartition(" FOR UPDATE ")[2] for sql in asked.captured_queries if " FOR UPDATE " in sql["sql"]
+    }
+    assert locked == {'OF "enrollments_enrollment"', 'OF "poa_documents_poadocument"'}
