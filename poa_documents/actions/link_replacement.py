@@ -28,14 +28,15 @@ class OfficeMustHelp(Conflict):
 @repeatable
 def send_new_link(*, poa_id: int, at: datetime, ip_address: str | None) -> None:
     """
-    Owe a mail with a new link. An expired invitation is sent again if it may still be signed as drafted.
+    Schedule a mail with a new link. An expired invitation is sent again if it may still be signed as drafted.
 
     Requesting it again while a link is on its way changes nothing.
 
     :raises OfficeMustHelp: it can no longer be signed as drafted, mail does not reach the customer, or there were too
         many requests
     """
-    Site.objects.select_for_update().get(poas__pk=poa_id)  # one unsigned POA at a time, as when one is drafted
+    # One unsigned POA at a time, as when one is drafted.
+    Site.objects.select_for_update(of=("self",)).get(poas__pk=poa_id)
     poa = lock(poa_id)
     if is_new_link_on_its_way(poa):
         return
