@@ -11,6 +11,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
@@ -40,6 +41,7 @@ class UserAdmin(DjangoUserAdmin, PublicIdAdmin):  # type: ignore[misc, type-arg]
 
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "last_login")
     list_filter = ("is_staff", "is_active", "groups")
+    filter_horizontal = ()  # its filter fields carry labels that screen readers ignore
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -59,7 +61,7 @@ class UserAdmin(DjangoUserAdmin, PublicIdAdmin):  # type: ignore[misc, type-arg]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
-            kwargs["queryset"] = grantable_groups(request.user)
+            kwargs |= {"queryset": grantable_groups(request.user), "widget": CheckboxSelectMultiple}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_delete_permission(self, _request: object, _person: object = None) -> bool:
