@@ -113,7 +113,7 @@ def _empty_queue() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _patient_pdf_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give the PDF reader as much time as a busy machine needs, and each pytest worker its own reader."""
+    """Let the PDF reader take as long as a busy machine needs. Each pytest worker has its own reader."""
     reader = tmp_path_factory.mktemp("pdf") / "pdf_structure.py"
     text = Path(pdf_checks.READER).read_text(encoding="utf-8")
     patient = text.replace("MAX_CPU_SECONDS = 6\n", f"MAX_CPU_SECONDS = {PATIENT_SECONDS}\n")
